@@ -1,0 +1,58 @@
+# `make lab` and `make test` are all you need; `make help` lists the rest.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --dist loadscope
+export PYTHONUTF8 := 1
+
+.PHONY: help lab test lint unit notebooks build lock clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+lab: $(READY)  ## set up, then open JupyterLab on the first lesson (ARGS="--no-browser --port 8890")
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks/00_start_here.ipynb
+
+test: lint unit notebooks  ## set up, then run everything that CI runs
+
+lint: $(READY)  ## style of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: $(READY)  ## unit tests, banks of mistakes, sources and notebooks in step
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 tests
+
+notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+
+build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
+	$(BIN)/python -m utils.authoring.build $(ARGS)
+
+lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	{ grep '^#' requirements.lock; grep ^torch== requirements.lock | $(BIN)/uv pip compile --quiet --universal \
+	  --fork-strategy fewest --python-version 3.11 --extra dev --no-header --no-annotate --upgrade \
+	  --constraint - pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)'; } > .venv/new.lock
+	mv .venv/new.lock requirements.lock
+
+clean:  ## remove the virtual environment and what tools left behind
+	rm -rf .venv .build .pytest_cache .ruff_cache .hypothesis .coverage
+
+# Set-up. On Linux PyPI's torch brings gigabytes of CUDA, which this workbook does not need: without
+# an NVIDIA card the CPU build is taken from PyTorch's own index, where that can be reached.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 15) or sys.exit( \
+	  "Python 3.11 to 3.14 is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.12 lab" % v)'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
+	  "This Python has no venv module. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+	  $(BIN)/python -m pip install --quiet --retries 1 --no-deps \
+	    --index-url https://download.pytorch.org/whl/cpu "$$(grep ^torch== requirements.lock)" \
+	    || echo "PyTorch's own index cannot be reached: taking torch from PyPI."; fi
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $(READY)

@@ -1,0 +1,1 @@
+"""Core maths, checks and authoring of the RNN workbook."""

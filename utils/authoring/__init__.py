@@ -1,0 +1,1 @@
+"""For authors and instructors: builds the notebooks from the lessons' sources."""

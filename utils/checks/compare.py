@@ -1,0 +1,251 @@
+"""Compare what came back with what was expected, and say in words where they differ."""
+
+import copy
+import inspect
+import numbers
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+RTOL = 1e-9
+
+AXES = {"T": "step t=", "B": "sequence ", "D": "input ", "H": "unit ", "K": "output "}
+PARAMETERS = (("U", "DH"), ("V", "HH"), ("b", "H"), ("W", "HK"), ("c", "K"))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One returned value: its name, its kind (float, int, bool array or plain number), its axes."""
+
+    name: str
+    kind: str
+    axes: tuple[str, ...] | None  # None: not an array
+
+    def __str__(self):
+        return f"{self.name} ({','.join(self.axes)})" if self.axes is not None else self.name
+
+
+@dataclass(frozen=True)
+class Row:
+    """One returned tensor beside the expected one, for the table of a report."""
+
+    name: str
+    shape: str
+    verdict: str  # exact, close, wrong, shape, type
+    difference: float | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why a returned value is not the expected one; `is_value`: its type and shape are right."""
+
+    text: str
+    is_value: bool = False
+
+
+def parse(returns: str) -> tuple[Slot | tuple[Slot, ...], ...]:
+    """The slots in a description such as "grads RNNParams, dx (T,B,D), n int, mask (T,B) bool"."""
+    found = re.findall(r"(\w+) ?(?:\(([^)]*)\))? ?(float|int|bool|RNNParams)?", returns)
+    return tuple(_slot(*parts) for parts in found)
+
+
+def _slot(name, axes, kind):
+    if kind == "RNNParams":
+        prefix = "d" if name == "grads" else ""
+        return tuple(Slot(prefix + n, "float", tuple(a)) for n, a in PARAMETERS)
+    if not axes:
+        return Slot(name, kind or "float", None)
+    return Slot(name, kind or "float", tuple(axes.split(",")))
+
+
+def table(slots: tuple, expected: Any, got: Any) -> tuple[list[Row], Difference | None]:
+    """A row for every slot, and the first difference in words (None where all is well)."""
+    if len(slots) == 1:
+        expected, got = (expected,), (got,)
+    problem = _check_count(slots, got)
+    if problem:
+        return [], problem
+    rows, first = [], None
+    for slot, e, g in zip(slots, expected, got, strict=True):
+        if isinstance(slot, tuple):
+            more, problem = table(slot, e, g)
+            rows += more
+        else:
+            row, problem = _compare(slot, e, g)
+            rows.append(row)
+        first = first or problem
+    return rows, first
+
+
+def _check_count(slots, got):
+    names = ", ".join(str(s) if isinstance(s, Slot) else "RNNParams" for s in slots)
+    if not isinstance(got, tuple | list):
+        return Difference(f"It returned {describe(got)}; expected {len(slots)} values: {names}.")
+    if len(got) != len(slots):
+        return Difference(f"It returned {len(got)} values; expected {len(slots)}: {names}.")
+    return None
+
+
+def _compare(slot: Slot, expected: Any, got: Any) -> tuple[Row, Difference | None]:
+    expected = np.asarray(expected)
+    problem = _check_type(slot, got) or _check_shape(slot, expected, np.asarray(got))
+    if problem:
+        return Row(slot.name, _shape_of(got), "type" if slot.axes is None else "shape"), problem
+    got = np.asarray(got)
+    difference = np.abs(_float(got) - _float(expected))
+    allowed = RTOL * np.abs(_float(expected)) + RTOL * _largest(expected) + 1e-15
+    wrong = ~(difference <= allowed)  # so that NaN is wrong
+    row = Row(slot.name, _shape_of(got), "exact" if np.array_equal(got, expected) else "close")
+    if not wrong.any():
+        return row, None
+    at = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), got.shape)
+    where = place(slot, at)
+    row = Row(slot.name, _shape_of(got), "wrong", float(difference[at]), where)
+    return row, _value_difference(slot, expected, got, wrong, at, where)
+
+
+def _value_difference(slot, expected, got, wrong, at, where):
+    bad = ~np.isfinite(_float(got))
+    if bad.any():
+        kind = "NaN" if np.isnan(_float(got)).any() else "infinity"
+        count = f"{bad.sum()} of {bad.size} entries" if bad.size > 1 else "It"
+        return Difference(
+            f"{slot.name} is not finite: {count} came out as NaN or infinity (here {kind})."
+            if bad.size > 1
+            else f"{slot.name} is not finite: it came out as {kind}."
+        )
+    text = f"{slot.name} has the right shape but wrong values"
+    if wrong.size > 1:
+        text += f" at {wrong.sum()} of {wrong.size} entries; the largest difference is at {where}"
+    text += f": expected {number(expected[at])}, got {number(got[at])}."
+    return Difference(text + _first_wrong_step(slot, wrong), is_value=True)
+
+
+def _first_wrong_step(slot, wrong):
+    if not slot.axes or slot.axes[0] != "T" or wrong.shape[0] < 2:
+        return ""
+    steps = wrong.reshape(wrong.shape[0], -1).any(axis=1)
+    if steps.all():
+        return ""
+    first, last = np.flatnonzero(steps)[[0, -1]]
+    if first == last:
+        return f" Only step t={first} is wrong."
+    return f" The first wrong step is t={first}, the last t={last}."
+
+
+def _check_type(slot: Slot, got: Any) -> Difference | None:
+    if slot.axes is None:
+        return _check_number(slot, got)
+    if not isinstance(got, np.ndarray):
+        expected = f"the NumPy array {slot}"
+        return Difference(f"{slot.name} is {describe(got)}; expected {expected}.")
+    if got.dtype.kind not in {"float": "f", "int": "iu", "bool": "b"}[slot.kind]:
+        return Difference(f"{slot.name} holds {got.dtype} numbers; expected {slot.kind}.")
+    if slot.kind == "float" and got.dtype.itemsize < 8:
+        digits = {2: "3", 4: "7"}[got.dtype.itemsize]
+        return Difference(
+            f"{slot.name} is {got.dtype}, which keeps only {digits} digits; expected float64."
+        )
+    return None
+
+
+def _check_number(slot: Slot, got: Any) -> Difference | None:
+    if isinstance(got, np.ndarray) and got.ndim == 0:
+        got = got[()]
+    wanted = {"int": numbers.Integral, "float": numbers.Real, "bool": bool | np.bool_}[slot.kind]
+    is_bool = isinstance(got, bool | np.bool_)
+    if isinstance(got, wanted) and (slot.kind == "bool" or not is_bool):
+        return None
+    kind = {"int": "a whole number (int)", "float": "one number", "bool": "True or False"}
+    return Difference(f"{slot.name} is {describe(got)}; expected {kind[slot.kind]}.")
+
+
+def _check_shape(slot: Slot, expected: np.ndarray, got: np.ndarray) -> Difference | None:
+    if got.shape == expected.shape:
+        return None
+    axes = f"({','.join(slot.axes)}) = " if slot.axes else ""
+    return Difference(
+        f"{slot.name} has the shape {shape(got.shape)}; expected {axes}{shape(expected.shape)}."
+    )
+
+
+def _float(array):
+    return array.astype(float) if array.dtype.kind in "biu" else array
+
+
+def _largest(array):
+    return np.abs(_float(array)).max(initial=0.0)
+
+
+def _shape_of(value):
+    return shape(np.shape(value)) if isinstance(value, np.ndarray) else ""
+
+
+def shape(sizes: tuple) -> str:
+    """(3,4) as the lessons write shapes, without spaces."""
+    return "(" + ",".join(map(str, sizes)) + ("," if len(sizes) == 1 else "") + ")"
+
+
+def number(value: Any) -> str:
+    """A number short enough to read."""
+    return f"{value:.6g}" if isinstance(value, numbers.Real) and value == value else str(value)
+
+
+def place(slot: Slot, at: tuple) -> str:
+    """Where in an array, in the words of the lessons: "step t=2, sequence 0, unit 3"."""
+    axes = slot.axes or ()
+    named = len(axes) == len(at) and all(a in AXES for a in axes) and len(set(axes)) == len(axes)
+    if named:
+        return ", ".join(AXES[a] + str(i) for a, i in zip(axes, at, strict=True))
+    return "[" + ",".join(map(str, at)) + "]"
+
+
+def describe(value: Any) -> str:
+    """What a value is, in a few plain words."""
+    if value is None:
+        return "None (did you forget `return`?)"
+    if inspect.isgenerator(value):
+        return "a generator (use `return`, not `yield`)"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {shape(value.shape)}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, numbers.Real):
+        return f"the {type(value).__name__} {value}"
+    return f"a {type(value).__name__}"
+
+
+def same(a: Any, b: Any, rtol: float = 0.0) -> bool:
+    """Whether two values, however nested, are alike in type, shape and, within rtol, in value."""
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(same(x, y, rtol) for x, y in zip(a, b, strict=True))
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        if type(a) is not type(b) or a.shape != b.shape or a.dtype.kind != b.dtype.kind:
+            return False
+        return _close(a, b, rtol)
+    if isinstance(a, numbers.Number) and isinstance(b, numbers.Number):
+        return _close(np.asarray(a), np.asarray(b), rtol)
+    if isinstance(a, str | bytes | None.__class__):
+        return a == b
+    return type(a) is type(b)  # functions, generators, modules: their insides are not compared
+
+
+def _close(a, b, rtol):
+    if a.dtype.kind not in "biufc" or b.dtype.kind not in "biufc":
+        return a.dtype == b.dtype and bool(np.all(a == b))
+    if rtol == 0:
+        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc" and b.dtype.kind in "fc")
+    a, b = _float(a), _float(b)
+    finite = b[np.isfinite(b)]
+    return np.allclose(a, b, rtol=rtol, atol=rtol * np.abs(finite).max(initial=0.0), equal_nan=True)
+
+
+def snapshot(value: Any) -> Any:
+    """A copy that later changes cannot reach; what cannot be copied is kept as it is."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        return value

@@ -1,0 +1,251 @@
+"""Judge an answer: run it on the exercise's cases, compare, and find the mistake by name.
+
+Everything a function does on the cases is written down first (its transcript): what it returned
+or raised, which inputs it changed, whether a second call gave the same. The verdict and the name
+of the mistake are then read off the transcripts.
+"""
+
+import copy
+import inspect
+import linecache
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from . import compare, sandbox
+from .exercise import Case, Exercise, Mistake, call
+from .report import Report
+
+SECONDS = 5.0
+ALIKE = 1e-7  # relative; far above rounding, far below any mistake
+TOO_LONG = (
+    f"Your function was still running after {SECONDS:.0f} seconds and was stopped. "
+    "Look at your loops: does each one end?"
+)
+
+
+@dataclass
+class Seen:
+    """What a function did with one case."""
+
+    value: Any
+    error: BaseException | None
+    changed: tuple[str, ...]  # names of the inputs it changed
+    again: bool = True  # a second call gave the same
+    kept: bool = True  # later calls left the returned value as it was
+    printed: str = ""
+
+
+def grade_exercise(exercise: Exercise, fn: Callable) -> Report:
+    """The report on `fn` as an answer to `exercise`. Displays nothing, never raises."""
+    cases = list(exercise.cases(np.random.default_rng(zlib.crc32(exercise.name.encode()))))
+    report = Report(exercise.name, exercise.number, "not yet", total=len(cases) + 2)
+    try:
+        return _grade(exercise, fn, cases, report)
+    except Exception as error:  # an answer so strange that it can't even be compared
+        strange = f"The check could not make sense of what came back ({type(error).__name__})."
+        return replace(report, message=strange)
+
+
+def _grade(exercise, fn, cases, report):
+    if is_stub(fn):
+        return replace(report, status="not attempted")
+    problem = _wrong_signature(exercise, fn, cases[0])
+    if problem:
+        return replace(report, message=problem)
+    seen = observe(exercise, fn, cases, sandbox.run)
+    if isinstance(seen[0].error, NotImplementedError) or seen[0].value is Ellipsis:
+        return replace(report, status="not attempted")
+    if isinstance(seen[-1].error, sandbox.OutOfTime):
+        return replace(report, message=TOO_LONG, printed=seen[0].printed)
+    return _verdict(exercise, cases, seen, report)
+
+
+def _verdict(exercise, cases, seen, report):
+    expected = observe(exercise, exercise.reference, cases, _run_plainly)
+    slots = compare.parse(exercise.returns)
+    judged = [_judge(slots, *three) for three in zip(cases, seen, expected, strict=True)]
+    problems = [problem for _, problem in judged] + [_changes_inputs(seen), _remembers(seen)]
+    passed = sum(problem is None for problem in problems)
+    if passed == len(problems):
+        return replace(report, status="passed", passed=passed)
+    first = next(problem for problem in problems if problem)
+    rows = next((rows for rows, problem in judged if problem), ())
+    mistake = find_mistake(exercise, seen, problems, cases)
+    return replace(
+        report,
+        passed=passed,
+        message=f"{mistake.hint} What gave it away: {first.text}" if mistake else first.text,
+        mistake=mistake and mistake.name,
+        rows=tuple(rows) if len(rows) > 1 else (),
+        printed=seen[0].printed,
+    )
+
+
+def is_stub(fn: Callable) -> bool:
+    """Whether a function's body is empty: a docstring, `...`, `pass`, a bare `return`."""
+    code = getattr(fn, "__code__", None)
+    return code is not None and code.co_code == _empty.__code__.co_code
+
+
+def _empty():
+    """As empty as a stub."""
+    ...
+
+
+def _wrong_signature(exercise, fn, case):
+    if exercise.trial is not call:
+        return None  # the trial decides how to call it
+    try:
+        inspect.signature(fn).bind(*case.args)
+    except TypeError:
+        wanted = ", ".join(_inputs(exercise))
+        return f"`{exercise.name}({wanted})` cannot be called so: keep the arguments as they were."
+    except ValueError:
+        return None  # some callables do not tell
+    return None
+
+
+def _inputs(exercise):
+    return list(inspect.signature(exercise.reference).parameters)
+
+
+# Transcripts ----------------------------------------------------------------------------------
+
+
+def observe(exercise: Exercise, fn: Callable, cases: list[Case], run: Callable) -> list[Seen]:
+    """The transcript of `fn`: two calls a case, the second round in reverse order.
+
+    Ends early when the time is up.
+    """
+    until = time.monotonic() + SECONDS
+    seen, held = [], []
+    for case in cases:
+        called, changed = _one_call(exercise, fn, case, run, until)
+        held.append(called.value)
+        seen.append(
+            Seen(compare.snapshot(called.value), called.error, changed, printed=called.printed)
+        )
+        if isinstance(called.error, sandbox.OutOfTime):
+            return seen
+    for case, first in reversed(list(zip(cases, seen, strict=True))):
+        called, _ = _one_call(exercise, fn, case, run, until)
+        if isinstance(called.error, sandbox.OutOfTime):
+            seen[-1].error = called.error
+            return seen
+        first.again = type(called.error) is type(first.error) and compare.same(
+            called.value, first.value, ALIKE
+        )
+    for value, first in zip(held, seen, strict=True):
+        first.kept = compare.same(value, first.value)
+    return seen
+
+
+def _one_call(exercise, fn, case, run, until):
+    args = copy.deepcopy(case.args)
+    called = run(lambda *a: exercise.trial(fn, *a), args, max(0.0, until - time.monotonic()))
+    names = _inputs(exercise)[: len(args)]
+    pairs = zip(names, args, case.args, strict=True)
+    return called, tuple(name for name, after, before in pairs if not compare.same(after, before))
+
+
+def _run_plainly(fn, args, seconds):
+    """For our own functions: no thread, no time limit."""
+    with np.errstate(all="ignore"):
+        try:
+            return sandbox.Called(fn(*args))
+        except Exception as error:
+            return sandbox.Called(error=error)
+
+
+# What is wrong ----------------------------------------------------------------------------------
+
+
+def _judge(slots, case, seen, expected):
+    if seen.error is not None:
+        return (), compare.Difference(_raised(seen.error, case))
+    rows, difference = compare.table(slots, expected.value, seen.value)
+    if difference and case.label:
+        difference = replace(difference, text=f"{case.label}: {difference.text}")
+    return rows, difference
+
+
+def _raised(error, case):
+    if isinstance(error, sandbox.AskedForInput):
+        return "Your function calls input(): it must work from its arguments alone."
+    if isinstance(error, RecursionError):
+        return "Your function calls itself without end (RecursionError)."
+    line, text = _line_of(error), " ".join(str(error).split())[:200]
+    where = f" in the line `{line}`" if line else ""
+    said = f": {text}" if text else ""
+    return f"Your code raised {type(error).__name__}{where}{said}. {_shapes(case)}".rstrip()
+
+
+def _line_of(error):
+    """The last line of the learner's own code on the way to the error, if it can be had."""
+    trace, line = error.__traceback__, ""
+    while trace:
+        file, module = trace.tb_frame.f_code.co_filename, trace.tb_frame.f_globals["__name__"]
+        if "site-packages" not in file and not module.startswith(__package__):
+            line = linecache.getline(file, trace.tb_lineno).strip()
+        trace = trace.tb_next
+    return line
+
+
+def _shapes(case):
+    arrays = [a for a in case.args if isinstance(a, np.ndarray)]
+    if not arrays or len(arrays) < len(case.args):
+        return ""
+    return "The inputs had the shapes " + ", ".join(compare.shape(a.shape) for a in arrays) + "."
+
+
+def _changes_inputs(seen):
+    names = sorted({name for s in seen for name in s.changed})
+    if not names:
+        return None
+    return compare.Difference(
+        f"Your function changes its input {' and '.join(names)}, which the caller still needs."
+    )
+
+
+def _remembers(seen):
+    if not all(s.kept for s in seen):
+        return compare.Difference("A later call overwrites what an earlier call returned.")
+    if not all(s.again for s in seen):
+        return compare.Difference("A second call with the same inputs gives something else.")
+    return None
+
+
+# Which mistake ----------------------------------------------------------------------------------
+
+
+def find_mistake(exercise: Exercise, seen: list[Seen], problems: list, cases) -> Mistake | None:
+    """The known mistake whose transcript is the learner's.
+
+    Alike in everything comes first. Failing that, alike wherever the learner's values are wrong
+    though of the right shape: on random numbers that is no coincidence, whatever else went wrong.
+    """
+    wrong = [k for k, p in enumerate(problems[: len(seen)]) if getattr(p, "is_value", False)]
+    in_part = None
+    for mistake in exercise.mistakes:
+        bank = observe(exercise, copy.deepcopy(mistake.wrong), cases, _run_plainly)
+        if len(bank) == len(seen) and all(map(_alike, seen, bank)):
+            if not all(s.error for s in seen):  # that all raise the same says too little
+                return mistake
+        elif wrong and all(compare.same(seen[k].value, bank[k].value, ALIKE) for k in wrong):
+            in_part = in_part or mistake
+    return in_part
+
+
+def _alike(a: Seen, b: Seen) -> bool:
+    return (
+        type(a.error) is type(b.error)
+        and a.changed == b.changed
+        and a.again == b.again
+        and a.kept == b.kept
+        and compare.same(a.value, b.value, ALIKE)
+    )

@@ -1,0 +1,157 @@
+"""What a check says: HTML with inline styles in JupyterLab, short plain text elsewhere."""
+
+from dataclasses import astuple, dataclass, field, replace
+from html import escape
+
+from .compare import Row
+
+# Text and background fit together in the light and the dark theme; the sign and the words say it
+# without the colour.
+LOOK = {
+    "passed": ("✓", "#1e5631", "#e6f4ea"),
+    "not yet": ("✗", "#7a2500", "#fdeee6"),
+    "not attempted": ("○", "#33415c", "#eef2f7"),
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A verdict with a title and a text. `code` in the text is set as code.
+
+    identity  (kind, name) for the machine that reads the notebook, as ("question", "1.2")
+    """
+
+    status: str
+    title: str
+    text: str
+    identity: tuple[str, str] = ("message", "")
+
+    def __str__(self):
+        return f"{_head(self)}: {self.title}\n  {self.text}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        head = f"<strong>{_head(self)}</strong> · {_marked(self.title)}"
+        return _box(self.status, [_paragraph(head), _paragraph(_marked(self.text))])
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of checking one exercise.
+
+    exercise  the function's name          status   "passed", "not yet" or "not attempted"
+    passed    how many checks it passed    total    out of how many
+    message   what to look at              mistake  the name of the known mistake, or None
+    rows      one per returned tensor      printed  what the function printed on its first call
+    """
+
+    exercise: str
+    number: str
+    status: str
+    passed: int = 0
+    total: int = 0
+    message: str = ""
+    mistake: str | None = None
+    rows: tuple[Row, ...] = field(default=(), repr=False)
+    printed: str = field(default="", repr=False)
+    closing: str = field(default="", repr=False)
+
+    @property
+    def identity(self):
+        return "exercise", self.exercise
+
+    def __str__(self):
+        lines = [f"{_head(self)}: {self.number} {self.exercise}{self._count()}"]
+        lines += ["  " + text for text in (self.message, *map(_row_line, self.rows)) if text]
+        if self.printed:
+            lines += ["  Your function printed:", *_indented(self.printed)]
+        return "\n".join([*lines, "  " + self.closing] if self.closing else lines)
+
+    def _repr_pretty_(self, printer, cycle):
+        printer.text(str(self))
+
+    def _repr_html_(self):
+        head = f"<strong>{_head(self)}</strong> · {self.number} <code>{self.exercise}</code>"
+        parts = [_paragraph(head + self._count())]
+        parts += [_paragraph(_marked(self.message))] if self.message else []
+        if self.rows:
+            names = ("tensor", "shape", "verdict", "largest difference", "where")
+            parts += [_table(names, [astuple(replace(r, difference=_size(r))) for r in self.rows])]
+        if self.printed:
+            parts += [_paragraph("Your function printed:"), f"<pre>{escape(self.printed)}</pre>"]
+        parts += [_paragraph(_marked(self.closing))] if self.closing else []
+        return _box(self.status, parts)
+
+    def _count(self):
+        return "" if self.status == "not attempted" else f" · {self.passed} of {self.total} checks"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """All exercises as rows (lesson, number, name, status), and a remark on where they are kept."""
+
+    rows: tuple[tuple[str, str, str, str], ...]
+    remark: str = ""
+
+    def __str__(self):
+        lines = [self._summary()]
+        lines += [f"  {LOOK[s][0]} {number} {name}: {s}" for _, number, name, s in self.rows]
+        return "\n".join([*lines, self.remark] if self.remark else lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        cells = [(*row[:3], f"{LOOK[row[3]][0]} {row[3]}") for row in self.rows]
+        parts = [_paragraph(self._summary()), _table(("lesson", "no.", "exercise", "state"), cells)]
+        return "".join([*parts, _paragraph(escape(self.remark))] if self.remark else parts)
+
+    def _summary(self):
+        done = sum(row[3] == "passed" for row in self.rows)
+        return f"{done} of {len(self.rows)} exercises passed"
+
+
+def _head(message):
+    return f"{LOOK[message.status][0]} {message.status}"
+
+
+def _box(status, parts):
+    _, ink, paper = LOOK[status]
+    style = (
+        f"color:{ink};background:{paper};border-left:5px solid {ink};"
+        "padding:0.4em 0.9em;margin:0.3em 0;border-radius:3px;max-width:52em"
+    )
+    return f'<div style="{style}">{"".join(parts)}</div>'
+
+
+def _table(names, rows):
+    cell = "padding:0.15em 0.8em 0.15em 0;text-align:left;color:inherit;background:transparent"
+    head = "".join(f'<th style="{cell}" scope="col">{escape(n)}</th>' for n in names)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{cell}">{escape(str(c))}</td>' for c in row) + "</tr>"
+        for row in rows
+    )
+    table = "border-collapse:collapse;color:inherit;margin:0.3em 0"
+    return f'<table style="{table}"><tr>{head}</tr>{body}</table>'
+
+
+def _row_line(row):
+    return f"{row.name:>8} {row.shape:<12} {row.verdict:<6} {_size(row)} {row.where}".rstrip()
+
+
+def _paragraph(html):
+    return f'<p style="margin:0.2em 0">{html}</p>'
+
+
+def _marked(text):
+    """Escaped text in which `code` is set as code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
+
+
+def _indented(text):
+    return ["    " + line for line in text.rstrip().splitlines()]
+
+
+def _size(row):
+    return "" if row.difference is None else f"{row.difference:.2g}"

@@ -1,0 +1,74 @@
+"""Softmax and cross-entropy over time, shared by lessons 2 to 6.
+
+    p = softmax(o)        nll_t = -log p_t[target_t]        loss = sum(mask * nll) / sum(mask)
+
+Goodfellow et al. (2016): the softmax is (4.1) there, made stable as in its section 4.1 by taking
+the largest logit off first; the gradient by the logits, p - 1 at the target, is (10.18).
+"""
+
+import numpy as np
+
+from ._validate import arrays
+from .cell import flat
+
+
+def softmax(o):
+    """Probabilities of the shape of the logits o (...,K); the last axis sums to 1."""
+    (o,) = arrays(o=(o, "...K"))
+    e = np.exp(o - _largest(o))
+    return e / e.sum(-1, keepdims=True)
+
+
+def sequence_cross_entropy(o, targets, mask):
+    """Mean of -log p[target] over the real steps: o (T,B,K) logits, targets (T,B), mask (T,B).
+
+    A float, or a complex number if the logits are complex (the complex-step check).
+    Raises ValueError if no step is real: there is nothing to take the mean of.
+    """
+    o, targets, weight = _checked(o, targets, mask)
+    z = o - _largest(o)
+    picked = np.take_along_axis(z, targets[..., None], -1)[..., 0]
+    nll = np.log(np.exp(z).sum(-1)) - picked
+    return (weight * nll).sum().item()
+
+
+def sequence_cross_entropy_backward(o, targets, mask):
+    """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N."""
+    o, targets, weight = _checked(o, targets, mask)
+    do = o.copy()
+    weighted_cross_entropy(do, targets, weight)
+    return do
+
+
+def step_weights(mask, dtype):
+    """(T,B): 1/N at each of the N real steps, 0 at padding."""
+    real = np.count_nonzero(mask)
+    if real == 0:
+        raise ValueError("mask: expected at least one True, got none")
+    return mask * np.asarray(1 / real, dtype)
+
+
+def weighted_cross_entropy(o, targets, weight):
+    """sum(weight * nll), and in place of the logits o (T,B,K) its gradient by them.
+
+    Forward and backward share the exponentials; in place, for there may be many of them.
+    """
+    o, targets, weight = flat(o), targets.ravel(), weight.ravel()
+    rows = np.arange(len(o))
+    o -= _largest(o)
+    picked = o[rows, targets]
+    np.exp(o, out=o)
+    total = o.sum(-1)
+    o *= (weight / total)[:, None]
+    o[rows, targets] -= weight
+    return float(weight @ (np.log(total) - picked))
+
+
+def _checked(o, targets, mask):
+    o, targets, mask = arrays(o=(o, "TBK"), targets=(targets, "TB<K"), mask=(mask, "TB?"))
+    return o, targets, step_weights(mask, o.real.dtype)
+
+
+def _largest(o):
+    """The largest logit of each row. Taken off, it leaves exp() nothing above 1 to overflow."""
+    return o.real.max(-1, keepdims=True)
