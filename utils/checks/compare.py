@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-RTOL = 1e-9
-
 AXES = {"T": "step t=", "B": "sequence ", "D": "input ", "H": "unit ", "K": "output "}
 PARAMETERS = (("U", "DH"), ("V", "HH"), ("b", "H"), ("W", "HK"), ("c", "K"))
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One returned value: its name, its kind (float, int, bool array or plain number), its axes."""
+    """One returned value: its name, its kind (float, int, bool, list of ints) and its axes."""
 
     name: str
     kind: str
@@ -48,7 +46,7 @@ class Difference:
 
 def parse(returns: str) -> tuple[Slot | tuple[Slot, ...], ...]:
     """The slots in a description such as "grads RNNParams, dx (T,B,D), n int, mask (T,B) bool"."""
-    found = re.findall(r"(\w+) ?(?:\(([^)]*)\))? ?(float|int|bool|RNNParams)?", returns)
+    found = re.findall(r"(\w+) ?(?:\(([^)]*)\))? ?(float|int|bool|list|RNNParams)?", returns)
     return tuple(_slot(*parts) for parts in found)
 
 
@@ -56,13 +54,20 @@ def _slot(name, axes, kind):
     if kind == "RNNParams":
         prefix = "d" if name == "grads" else ""
         return tuple(Slot(prefix + n, "float", tuple(a)) for n, a in PARAMETERS)
+    if kind == "list":
+        return Slot(name, kind, ("N",))
     if not axes:
         return Slot(name, kind or "float", None)
     return Slot(name, kind or "float", tuple(axes.split(",")))
 
 
-def table(slots: tuple, expected: Any, got: Any) -> tuple[list[Row], Difference | None]:
-    """A row for every slot, and the first difference in words (None where all is well)."""
+def table(
+    slots: tuple, expected: Any, got: Any, tolerance: float
+) -> tuple[list[Row], Difference | None]:
+    """A row for every slot, and the first difference in words (None where all is well).
+
+    A difference counts beyond `tolerance` times the expected entry plus the array's largest.
+    """
     if len(slots) == 1:
         expected, got = (expected,), (got,)
     problem = _check_count(slots, got)
@@ -71,10 +76,10 @@ def table(slots: tuple, expected: Any, got: Any) -> tuple[list[Row], Difference 
     rows, first = [], None
     for slot, e, g in zip(slots, expected, got, strict=True):
         if isinstance(slot, tuple):
-            more, problem = table(slot, e, g)
+            more, problem = table(slot, e, g, tolerance)
             rows += more
         else:
-            row, problem = _compare(slot, e, g)
+            row, problem = _compare(slot, e, g, tolerance)
             rows.append(row)
         first = first or problem
     return rows, first
@@ -89,14 +94,17 @@ def _check_count(slots, got):
     return None
 
 
-def _compare(slot: Slot, expected: Any, got: Any) -> tuple[Row, Difference | None]:
+def _compare(
+    slot: Slot, expected: Any, got: Any, tolerance: float
+) -> tuple[Row, Difference | None]:
     expected = np.asarray(expected)
     problem = _check_type(slot, got) or _check_shape(slot, expected, np.asarray(got))
     if problem:
         return Row(slot.name, _shape_of(got), "type" if slot.axes is None else "shape"), problem
     got = np.asarray(got)
     difference = np.abs(_float(got) - _float(expected))
-    allowed = RTOL * np.abs(_float(expected)) + RTOL * _largest(expected) + 1e-15
+    allowed = tolerance * (np.abs(_float(expected)) + np.abs(_float(expected)).max(initial=0))
+    allowed = allowed + 1e-12  # where all is 0, rounding still is not
     wrong = ~(difference <= allowed)  # so that NaN is wrong
     row = Row(slot.name, _shape_of(got), "exact" if np.array_equal(got, expected) else "close")
     if not wrong.any():
@@ -139,6 +147,8 @@ def _first_wrong_step(slot, wrong):
 def _check_type(slot: Slot, got: Any) -> Difference | None:
     if slot.axes is None:
         return _check_number(slot, got)
+    if slot.kind == "list":
+        return _check_list(slot, got)
     if not isinstance(got, np.ndarray):
         expected = f"the NumPy array {slot}"
         return Difference(f"{slot.name} is {describe(got)}; expected {expected}.")
@@ -163,9 +173,19 @@ def _check_number(slot: Slot, got: Any) -> Difference | None:
     return Difference(f"{slot.name} is {describe(got)}; expected {kind[slot.kind]}.")
 
 
+def _check_list(slot: Slot, got: Any) -> Difference | None:
+    whole = isinstance(got, tuple | list | np.ndarray) and np.ndim(got) == 1
+    if whole and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in got):
+        return None
+    found = f"{describe(got)}: {str(got)[:60]}" if isinstance(got, tuple | list) else describe(got)
+    return Difference(f"{slot.name} is {found}; expected a list of whole numbers.")
+
+
 def _check_shape(slot: Slot, expected: np.ndarray, got: np.ndarray) -> Difference | None:
     if got.shape == expected.shape:
         return None
+    if slot.kind == "list":
+        return Difference(f"{slot.name} has {got.size} entries; expected {expected.size}.")
     axes = f"({','.join(slot.axes)}) = " if slot.axes else ""
     return Difference(
         f"{slot.name} has the shape {shape(got.shape)}; expected {axes}{shape(expected.shape)}."
@@ -174,10 +194,6 @@ def _check_shape(slot: Slot, expected: np.ndarray, got: np.ndarray) -> Differenc
 
 def _float(array):
     return array.astype(float) if array.dtype.kind in "biu" else array
-
-
-def _largest(array):
-    return np.abs(_float(array)).max(initial=0.0)
 
 
 def _shape_of(value):

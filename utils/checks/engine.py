@@ -6,6 +6,7 @@ of the mistake are then read off the transcripts.
 """
 
 import copy
+import functools
 import inspect
 import linecache
 import time
@@ -20,10 +21,9 @@ from . import compare, sandbox
 from .exercise import Case, Exercise, Mistake, call
 from .report import Report
 
-SECONDS = 5.0
 ALIKE = 1e-7  # relative; far above rounding, far below any mistake
 TOO_LONG = (
-    f"Your function was still running after {SECONDS:.0f} seconds and was stopped. "
+    "Your function was still running after {:.0f} seconds and was stopped. "
     "Look at your loops: does each one end?"
 )
 
@@ -42,7 +42,7 @@ class Seen:
 
 def grade_exercise(exercise: Exercise, fn: Callable) -> Report:
     """The report on `fn` as an answer to `exercise`. Displays nothing, never raises."""
-    cases = list(exercise.cases(np.random.default_rng(zlib.crc32(exercise.name.encode()))))
+    cases = _cases(exercise)
     report = Report(exercise.name, exercise.number, "not yet", total=len(cases) + 2)
     try:
         return _grade(exercise, fn, cases, report)
@@ -61,29 +61,52 @@ def _grade(exercise, fn, cases, report):
     if isinstance(seen[0].error, NotImplementedError) or seen[0].value is Ellipsis:
         return replace(report, status="not attempted")
     if isinstance(seen[-1].error, sandbox.OutOfTime):
-        return replace(report, message=TOO_LONG, printed=seen[0].printed)
+        too_long = TOO_LONG.format(exercise.seconds)
+        return replace(report, message=too_long, printed=seen[0].printed)
     return _verdict(exercise, cases, seen, report)
 
 
 def _verdict(exercise, cases, seen, report):
-    expected = observe(exercise, exercise.reference, cases, _run_plainly)
-    slots = compare.parse(exercise.returns)
-    judged = [_judge(slots, *three) for three in zip(cases, seen, expected, strict=True)]
+    expected = _expected(exercise)
+    judged = [_judge(exercise, *three) for three in zip(cases, seen, expected, strict=True)]
     problems = [problem for _, problem in judged] + [_changes_inputs(seen), _remembers(seen)]
     passed = sum(problem is None for problem in problems)
     if passed == len(problems):
         return replace(report, status="passed", passed=passed)
     first = next(problem for problem in problems if problem)
     rows = next((rows for rows, problem in judged if problem), ())
-    mistake = find_mistake(exercise, seen, problems, cases)
+    mistake = find_mistake(exercise, seen, problems)
+    message = f"{mistake.hint} What gave it away: {first.text}" if mistake else first.text
+    if exercise.summary:
+        message = f"{exercise.summary(cases, [s.value for s in seen])} {message}"
     return replace(
         report,
         passed=passed,
-        message=f"{mistake.hint} What gave it away: {first.text}" if mistake else first.text,
+        message=message,
         mistake=mistake and mistake.name,
         rows=tuple(rows) if len(rows) > 1 else (),
         printed=seen[0].printed,
     )
+
+
+# The same at every check, so worked out once. Learners' code never sees these, only copies.
+
+
+@functools.cache
+def _cases(exercise: Exercise) -> list[Case]:
+    return list(exercise.cases(np.random.default_rng(zlib.crc32(exercise.name.encode()))))
+
+
+@functools.cache
+def _expected(exercise: Exercise) -> list["Seen"]:
+    return observe(exercise, exercise.reference, _cases(exercise), _run_plainly)
+
+
+@functools.cache
+def _bank(exercise: Exercise) -> list[tuple[Mistake, list["Seen"]]]:
+    """Each known mistake and its transcript."""
+    fresh = [(m, copy.deepcopy(m.wrong)) for m in exercise.mistakes]
+    return [(m, observe(exercise, fn, _cases(exercise), _run_plainly)) for m, fn in fresh]
 
 
 def is_stub(fn: Callable) -> bool:
@@ -122,7 +145,7 @@ def observe(exercise: Exercise, fn: Callable, cases: list[Case], run: Callable) 
 
     Ends early when the time is up.
     """
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + exercise.seconds
     seen, held = [], []
     for case in cases:
         called, changed = _one_call(exercise, fn, case, run, until)
@@ -165,10 +188,11 @@ def _run_plainly(fn, args, seconds):
 # What is wrong ----------------------------------------------------------------------------------
 
 
-def _judge(slots, case, seen, expected):
+def _judge(exercise, case, seen, expected):
     if seen.error is not None:
         return (), compare.Difference(_raised(seen.error, case))
-    rows, difference = compare.table(slots, expected.value, seen.value)
+    slots = compare.parse(exercise.returns)
+    rows, difference = compare.table(slots, expected.value, seen.value, exercise.tolerance)
     if difference and case.label:
         difference = replace(difference, text=f"{case.label}: {difference.text}")
     return rows, difference
@@ -223,29 +247,29 @@ def _remembers(seen):
 # Which mistake ----------------------------------------------------------------------------------
 
 
-def find_mistake(exercise: Exercise, seen: list[Seen], problems: list, cases) -> Mistake | None:
+def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistake | None:
     """The known mistake whose transcript is the learner's.
 
     Alike in everything comes first. Failing that, alike wherever the learner's values are wrong
     though of the right shape: on random numbers that is no coincidence, whatever else went wrong.
     """
-    wrong = [k for k, p in enumerate(problems[: len(seen)]) if getattr(p, "is_value", False)]
+    wrong = [k for k, p in enumerate(problems[: len(seen)]) if p and p.is_value]
+    rtol = max(ALIKE, exercise.tolerance)
     in_part = None
-    for mistake in exercise.mistakes:
-        bank = observe(exercise, copy.deepcopy(mistake.wrong), cases, _run_plainly)
-        if len(bank) == len(seen) and all(map(_alike, seen, bank)):
+    for mistake, bank in _bank(exercise):
+        if all(_alike(a, b, rtol) for a, b in zip(seen, bank, strict=True)):
             if not all(s.error for s in seen):  # that all raise the same says too little
                 return mistake
-        elif wrong and all(compare.same(seen[k].value, bank[k].value, ALIKE) for k in wrong):
+        elif wrong and all(compare.same(seen[k].value, bank[k].value, rtol) for k in wrong):
             in_part = in_part or mistake
     return in_part
 
 
-def _alike(a: Seen, b: Seen) -> bool:
+def _alike(a: Seen, b: Seen, rtol: float) -> bool:
     return (
         type(a.error) is type(b.error)
         and a.changed == b.changed
         and a.again == b.again
         and a.kept == b.kept
-        and compare.same(a.value, b.value, ALIKE)
+        and compare.same(a.value, b.value, rtol)
     )

@@ -38,12 +38,17 @@ class Exercise:
     """An exercise and all that is needed to judge an answer to it.
 
     number     as printed in the lesson, "1.1"
-    returns    what comes back, in the notation of the lessons: "h_t (B,H)",
-               "dx_t (B,D), db (H,)", "loss float", "mask (T,B) bool"; see `compare.parse`
+    returns    what comes back, in the notation of the lessons: "h_t (B,H)", "loss float",
+               "ids (T,B) int, mask (T,B) bool", "grads RNNParams, dx (T,B,D)", "ids list"
     reference  a correct implementation; its parameters are the signature
     cases      cases(rng) yields the `Case`s; the first is the plainest
     mistakes   the bank of known mistakes
-    trial      trial(fn, *args) gives the value to compare, where one plain call is not enough
+    trial      trial(fn, *args) gives the value to compare, where one plain call is not enough;
+               it runs under the same guard and time limit as a plain call
+    tolerance  relative; larger only for what is drawn at random
+    seconds    for all calls together
+    summary    summary(cases, values) gives a sentence that goes before the message of a wrong
+               answer; a value is None where the call raised
     """
 
     number: str
@@ -52,6 +57,9 @@ class Exercise:
     cases: Callable[[np.random.Generator], Iterable[Case]]
     mistakes: tuple[Mistake, ...]
     trial: Callable = call
+    tolerance: float = 1e-9
+    seconds: float = 5.0
+    summary: Callable[[list[Case], list], str] | None = None
 
     @property
     def name(self) -> str:
