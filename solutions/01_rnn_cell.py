@@ -24,7 +24,7 @@ names = train.names + held_out.names
 rgb = np.concatenate([train.rgb, held_out.rgb])
 
 # %% [markdown]
-# ## Why the order matters · 6 minutes
+# ## Why the order matters · 5 minutes
 #
 # The simplest way to feed a name to a network: count its letters, and forget in which order they
 # came. That is a *bag of letters*.
@@ -104,7 +104,7 @@ plots.show(figure, "tanh: a straight line through 0 that bends to -1 on the left
 # called *saturated*, and it will matter in lesson 3.
 
 # %% [markdown]
-# ## One step by hand · 6 minutes
+# ## One step by hand · 12 minutes
 #
 # Take the smallest network there is: an alphabet of two letters, D = 2, and a memory of two
 # units, H = 2. It reads the first letter, so x_t = [1, 0].
@@ -172,7 +172,7 @@ print("h_t from PyTorch: ", h_t.numpy()[0].round(4))
 # The same numbers. Now you write it, for a whole batch at once: B letters in the rows of x_t, B
 # memories in the rows of h_prev. NumPy's `@` treats every row alike, so nothing gets harder.
 #
-# > **Exercise 1.1 · `cell_forward`** · 8 minutes · difficulty ●○○
+# > **Exercise 1.1 · `cell_forward`** · 6 minutes · difficulty ●○○
 # >
 # > *What for:* everything that follows calls this function, or undoes it.
 # >
@@ -411,7 +411,7 @@ with np.errstate(all="ignore"):
 # `nan` is *not a number*: infinity divided by infinity. One such entry spoils everything that is
 # computed from it. Yet the right answer is harmless, the same as for logits 1 and 0.
 #
-# > **Exercise 1.3 · `softmax`** · 6 minutes · difficulty ●●○
+# > **Exercise 1.3 · `softmax`** · 5 minutes · difficulty ●●○
 # >
 # > *What for:* the loss of lesson 2, and every sampled letter in lesson 5.
 # >
@@ -479,7 +479,7 @@ plots.show(figure, "Probability of each next letter after “light blu”: noise
 # learning is for.
 
 # %% [markdown]
-# ## How much there is to learn · 5 minutes
+# ## How much there is to learn · 4 minutes
 #
 # The numbers that training will change are those in U, V, b, W and c. They are the
 # **parameters**.

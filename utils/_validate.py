@@ -5,81 +5,79 @@ One line a function says what every argument must be, in the letters of the less
     x, h0, U = arrays(x=(x, "TBD|TB<D"), h0=(h0, "BH"), U=(U, "DH"))
 
 "DH"    floats of shape (D, H)            "TB<K"  whole numbers of shape (T, B), each in [0, K)
-"TB?"   booleans of shape (T, B)          "TB<"   whole numbers without that limit
-"...H"  floats, last axis H, any axes before it
-"A|B"   one or the other, by the dtype    A letter has one size in all arguments.
+"D4H"   floats of shape (D, 4 H)          "TB<"   whole numbers of shape (T, B)
+"...H"  floats, last axis H               "TB?"   booleans of shape (T, B)
+"A|B"   one or the other, by the dtype    A letter has one size in all arguments, at least 1.
 """
 
-from functools import cache
-from math import isfinite
+import re
+from functools import lru_cache
 from operator import index
 from typing import NamedTuple
 
 import numpy as np
 
-FLOATS = (np.float32, np.float64, np.complex128)  # complex: for the complex-step check
+FLOATS = {np.float32, np.float64, np.complex128}  # complex: for the complex-step check
+KINDS = {"float": "float32 or float64", "ids": "integers", "bool": "booleans"}
 
 
 class Form(NamedTuple):
-    """What one argument may be: kind of numbers, a letter an axis, the limit of ids."""
+    """What an argument may be: kind of numbers, axes (times, letter), the limit of ids."""
 
     kind: str
-    letters: str
-    below: str | None
+    axes: list
+    below: str
     any_lead: bool
 
 
 def arrays(**named):
     """The arguments as arrays, the floats in one common dtype; an error names the first bad one."""
-    sizes, found, ids = {}, [], []
+    found, signature = [], []
     for name, (value, spec) in named.items():
         array = _as_array(name, value)
-        form = _pick_form(name, array, spec)
-        _match_shape(name, array, form, sizes)
         found.append(array)
-        if form.below:
-            ids.append((name, array, form.below))
-    for name, array, letter in ids:
-        _check_range(name, array, letter, sizes)
-    return _in_common_dtype(found)
+        signature.append((name, spec, array.dtype, array.shape))
+    limits, dtype = _check_forms(tuple(signature))
+    for name, place, size in limits:
+        _check_range(name, found[place], size)
+    if dtype:
+        return [a.astype(dtype, copy=False) if a.dtype.kind in "fc" else a for a in found]
+    return found
 
 
 def ids_below(name, value, size):
     """`value` as a vector (T,) of whole numbers in [0, size)."""
-    (ids,) = arrays(**{name: (value, f"T<{size}")})
+    (ids,) = arrays(**{name: (value, "T<")})
+    _check_range(name, ids, size)
     return ids
 
 
 def whole(name, value, least=None):
     """`value` as an int, at least `least` if that is given."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected a whole number, got {_what(value)}") from None
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: expected a whole number, got {_what(value)}")
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
+    number = index(value)
     if least is not None and number < least:
         raise ValueError(f"{name}: expected at least {least}, got {number}")
     return number
 
 
-def number(name, value, above=None, least=None):
-    """`value` as a finite float, greater than `above` or at least `least`."""
+def positive(name, value, zero_too=False):
+    """`value` as a float above 0, or from 0 on."""
     try:
-        result = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected a number, got {_what(value)}") from None
-    if not isfinite(result):
-        raise ValueError(f"{name}: expected a finite number, got {result}")
-    if above is not None and result <= above:
-        raise ValueError(f"{name}: expected a number above {above}, got {result}")
-    if least is not None and result < least:
-        raise ValueError(f"{name}: expected at least {least}, got {result}")
-    return result
+        kind = type(value).__name__
+        raise TypeError(f"{name}: expected a number, got {kind} {value!r}") from None
+    if not (number > 0 or (zero_too and number == 0)):  # said so that NaN is refused
+        raise ValueError(
+            f"{name}: expected {'at least' if zero_too else 'more than'} 0, got {number}"
+        )
+    return number
 
 
 def generator(rng):
-    """`rng`, which must be a NumPy Generator: all randomness here has a known seed."""
+    """`rng`, which must be a NumPy Generator: whoever calls decides on the seed."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng: expected a np.random.Generator, got {type(rng).__name__}")
     return rng
@@ -92,67 +90,70 @@ def _as_array(name, value):
         raise ValueError(f"{name}: expected a rectangular array, got rows that differ") from None
 
 
-@cache
+@lru_cache(maxsize=512)
+def _check_forms(signature):
+    """Dtypes and shapes, without the values: the same ones, met again, are known to be right.
+
+    Gives the limits of ids, (name, place, size), and the dtype to cast floats to if they differ.
+    """
+    sizes, limited, floats = {}, [], set()
+    for place, (name, spec, dtype, shape) in enumerate(signature):
+        form = _pick_form(name, spec, dtype, shape)
+        _match_shape(name, form, shape, sizes)
+        if form.kind == "float":
+            floats.add(dtype)
+        if form.below:
+            limited.append((name, place, form.below))
+    limits = [(name, place, sizes[letter]) for name, place, letter in limited]
+    return limits, np.result_type(*floats) if len(floats) > 1 else None
+
+
+def _pick_form(name, spec, dtype, shape):
+    kind = {"i": "ids", "u": "ids", "b": "bool"}.get(dtype.kind)
+    if dtype.type in FLOATS:
+        kind = "float"
+    forms = _forms(spec)
+    for form in forms:
+        if form.kind == kind and (len(forms) == 1 or len(shape) == len(form.axes)):
+            return form
+    expected = " or ".join(f"{KINDS[form.kind]} {_words(form, {})}" for form in forms)
+    error = ValueError if kind == "float" else TypeError
+    raise error(f"{name}: expected {expected}, got {dtype} of shape {shape}")
+
+
 def _forms(spec):
     forms = []
     for text in spec.split("|"):
         letters, limited, below = text.partition("<")
-        kind = "ids" if limited else "bool" if text.endswith("?") else "float"
-        letters = letters.rstrip("?")
-        forms.append(Form(kind, letters.lstrip("."), below or None, text.startswith("...")))
+        kind = "ids" if limited else "bool" if "?" in text else "float"
+        axes = [(int(n or 1), letter) for n, letter in re.findall(r"(\d*)([A-Z])", letters)]
+        forms.append(Form(kind, axes, below, letters.startswith("...")))
     return forms
 
 
-def _pick_form(name, array, spec):
-    kind = {"i": "ids", "u": "ids", "b": "bool"}.get(array.dtype.kind)
-    if array.dtype.type in FLOATS:
-        kind = "float"
-    forms = _forms(spec)
-    for form in forms:
-        if form.kind == kind and (len(forms) == 1 or array.ndim == len(form.letters)):
-            return form
-    expected = " or ".join(f"{_KINDS[form.kind]} {_shape(form, {})}" for form in forms)
-    error = ValueError if kind == "float" else TypeError
-    raise error(f"{name}: expected {expected}, got {array.dtype} of shape {array.shape}")
-
-
-_KINDS = {"float": "float32 or float64", "ids": "integers", "bool": "booleans"}
-
-
-def _match_shape(name, array, form, sizes):
-    letters, shape = form.letters, array.shape
-    if form.any_lead:
-        shape = shape[max(0, len(shape) - len(letters)) :]
-    fits = len(shape) == len(letters) and 0 not in array.shape
+def _match_shape(name, form, shape, sizes):
+    last = shape[max(0, len(shape) - len(form.axes)) :] if form.any_lead else shape
+    fits = len(last) == len(form.axes) and 0 not in shape
     if fits:
-        for letter, size in zip(letters, shape, strict=True):
-            fits = fits and sizes.setdefault(letter, size) == size
+        for (times, letter), size in zip(form.axes, last, strict=True):
+            fits = fits and times * sizes.setdefault(letter, size // times) == size
     if not fits:
-        empty = ", each at least 1" if 0 in array.shape else ""
-        expected = f"{_KINDS[form.kind]} of shape {_shape(form, sizes)}{empty}"
-        raise ValueError(f"{name}: expected {expected}, got shape {array.shape}")
+        expected = f"{KINDS[form.kind]} of shape {_words(form, sizes)}"
+        at_least = ", each at least 1" if 0 in shape else ""
+        raise ValueError(f"{name}: expected {expected}{at_least}, got shape {shape}")
 
 
-def _check_range(name, ids, limit, sizes):
-    size = int(limit) if limit.isdigit() else sizes[limit]
-    low, high = ids.min(), ids.max()
-    if low < 0 or high >= size:
-        raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {min(low, 0) or high}")
-
-
-def _in_common_dtype(found):
-    floats = [array for array in found if array.dtype.kind in "fc"]
-    if len({array.dtype for array in floats}) < 2:
-        return found
-    dtype = np.result_type(*floats)
-    return [a.astype(dtype, copy=False) if a.dtype.kind in "fc" else a for a in found]
-
-
-def _shape(form, sizes):
-    axes = [f"{letter}={sizes[letter]}" if letter in sizes else letter for letter in form.letters]
-    axes = (["..."] if form.any_lead else []) + axes
+def _words(form, sizes):
+    """The shape as in the docstrings, sizes put in where they are known: (T, B=3)."""
+    axes = ["..."] if form.any_lead else []
+    for times, letter in form.axes:
+        axis = letter if times == 1 else f"{times}{letter}"
+        axes.append(f"{axis}={times * sizes[letter]}" if letter in sizes else axis)
     return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
 
-def _what(value):
-    return f"{type(value).__name__} {value!r}"
+def _check_range(name, ids, size):
+    # Read as unsigned, a negative id is a huge one: one pass finds both.
+    if ids.view(f"u{ids.itemsize}").max() >= size:
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {wrong}")

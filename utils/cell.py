@@ -25,6 +25,9 @@ class RNNParams(NamedTuple):
     c: np.ndarray
 
 
+RNN_SHAPES = RNNParams("DH", "HH", "H", "HK", "K")
+
+
 def init_params(D, H, K, rng):
     """Random weights, uniform in ±1/√H as in PyTorch, and biases of zero; float64.
 
@@ -73,12 +76,13 @@ def flat(z):
     return z.reshape(-1, z.shape[-1])
 
 
-def weights(params):
+def weights(params, shapes=RNN_SHAPES):
     """The weights by name, each with its shape, for `arrays` to check."""
+    kind = type(shapes)
     try:
-        params = RNNParams(*params)
+        params = kind(*params)
     except TypeError:
-        raise TypeError(f"params: expected RNNParams, got {type(params).__name__}") from None
-    shapes = ("DH", "HH", "H", "HK", "K")
-    names = (f"params.{name}" for name in RNNParams._fields)
-    return dict(zip(names, zip(params, shapes, strict=True), strict=True))
+        raise TypeError(f"params: expected {kind.__name__}, got {type(params).__name__}") from None
+    return {
+        f"params.{name}": pair for name, *pair in zip(kind._fields, params, shapes, strict=True)
+    }

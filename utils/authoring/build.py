@@ -22,7 +22,15 @@ import nbformat
 from nbformat import NotebookNode
 
 from utils.authoring.execution import clean, execute, keep_volatile, verify
-from utils.authoring.source import BuildError, Known, Lesson, Task, cell_label, read_lesson
+from utils.authoring.source import (
+    BuildError,
+    Known,
+    Lesson,
+    Task,
+    cell_label,
+    read_lesson,
+    source_path,
+)
 
 ROOT = Path(__file__).parents[2]
 LESSON_FILE = "[0-9][0-9]_*"
@@ -116,7 +124,10 @@ def select(wanted: Iterable[str], names: list[str]) -> list[str]:
 
 def load(root: Path, name: str, known: Known) -> Lesson:
     """The lesson's two notebooks, not executed. Raises BuildError."""
-    text = (root / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    try:
+        text = (root / source_path(name)).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BuildError(f"{source_path(name)}: not UTF-8: {error}") from None
     return read_lesson(text, name, known)
 
 

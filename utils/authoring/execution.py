@@ -28,8 +28,8 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 120) -> None:
         notebook,
         kernel_name="python3",
         timeout=timeout,
-        record_timing=False,
-        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],  # no warning about a local connection each time
+        record_timing=False,  # else each cell's metadata say when it ran
         resources={"metadata": {"path": str(folder)}},
         on_cell_start=note,
     )
@@ -86,7 +86,6 @@ def clean(notebook: NotebookNode) -> None:
     """Take out what differs at each execution or doesn't belong into a stored notebook."""
     notebook.metadata = NotebookNode(METADATA)  # without widget state and version numbers
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             # A widget view is a random id that shows nothing without a kernel.
             views = [o for o in cell.outputs if WIDGET_VIEW in o.get("data", {})]

@@ -32,9 +32,11 @@ def load() -> tuple[dict[str, str], str]:
     """
     known, remark = dict(_this_session), ""
     path = _path()
-    if path is not None and path.exists():
+    if path is not None:
         try:
             _merge(known, _read(path))
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # nothing kept so far
         except OSError as error:
             remark = f"{path} cannot be read ({error.strerror}); showing this session only."
         except ValueError:
@@ -62,8 +64,11 @@ def _path():
 
 
 def _read(path):
-    states = json.loads(path.read_text(encoding="utf-8"))["exercises"]
-    return {str(name): status for name, status in states.items() if status in ORDER}
+    """The states in the file. Raises ValueError if it holds anything else."""
+    match json.loads(path.read_text(encoding="utf-8")):
+        case {"exercises": dict(states)}:
+            return {name: status for name, status in states.items() if status in ORDER}
+    raise ValueError("no states in it")
 
 
 def _merge(known, more):

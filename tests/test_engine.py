@@ -1,0 +1,455 @@
+"""Whatever a learner's function does: a report comes back, and everything else is as before."""
+
+import builtins
+import functools
+import os
+import random
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from utils.cell import cell_forward
+from utils.checks import answer, check, grade, progress, session, store
+
+
+def right(x_t, h_prev, U, V, b):
+    return np.tanh(x_t @ U + h_prev @ V + b)
+
+
+def grade_body(body):
+    """The report on a cell_forward that calls body(right answer, h_prev)."""
+    return grade("cell_forward", lambda x_t, h, U, V, b: body(right(x_t, h, U, V, b), h))
+
+
+def stub(x_t, h_prev, U, V, b):
+    """Next memory."""
+    ...  # your code here
+
+
+def only_pass(x_t, h_prev, U, V, b):
+    pass
+
+
+def not_implemented(x_t, h_prev, U, V, b):
+    raise NotImplementedError
+
+
+def returns_dots(x_t, h_prev, U, V, b):
+    return ...
+
+
+@pytest.mark.parametrize("fn", [stub, only_pass, not_implemented, returns_dots])
+def test_a_stub_is_not_attempted(fn):
+    report = grade("cell_forward", fn)
+    assert (report.status, report.passed, report.mistake) == ("not attempted", 0, None)
+
+
+def test_work_without_return_is_an_attempt():
+    def forgot(x_t, h_prev, U, V, b):
+        right(x_t, h_prev, U, V, b)
+
+    report = grade("cell_forward", forgot)
+    assert report.status == "not yet"
+    assert "return" in report.message
+
+
+def no_end(*args):
+    while True:
+        pass
+
+
+def swallows_everything(*args):
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        try:
+            while time.monotonic() < until:
+                pass
+        except BaseException:
+            continue
+
+
+def recursion(*args):
+    return recursion(*args)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Give cell_forward less time, so that the tests need less."""
+    import dataclasses
+
+    short = dataclasses.replace(session.EXERCISES["cell_forward"], seconds=0.3)
+    monkeypatch.setitem(session.EXERCISES, "cell_forward", short)
+
+
+@pytest.mark.parametrize("fn", [no_end, swallows_everything, lambda *a: time.sleep(2)])
+@pytest.mark.usefixtures("hasty")
+def test_an_endless_function_is_stopped(fn):
+    start = time.monotonic()
+    report = grade("cell_forward", fn)
+    assert time.monotonic() - start < 1.9
+    assert report.status == "not yet"
+    assert "still running" in report.message
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_stopped_loop_uses_no_more_time():
+    before = threading.active_count()
+    grade("cell_forward", no_end)
+    assert threading.active_count() == before
+
+
+def test_the_limit_is_five_seconds():
+    assert {e.seconds for e in session.EXERCISES.values() if e.name == "cell_forward"} == {5.0}
+
+
+def fails(error):
+    def fn(*args):
+        raise error
+
+    return fn
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("odd"), KeyboardInterrupt(), SystemExit(3), MemoryError(), Exception()]
+)
+def test_an_exception_is_named_not_shown_as_a_traceback(error):
+    report = grade("cell_forward", fails(error))
+    assert report.status == "not yet"
+    assert type(error).__name__ in report.message
+    assert "Traceback" not in report.message
+
+
+def test_the_learners_own_line_is_quoted():
+    def product(x_t, h_prev, U, V, b):
+        return np.tanh(V @ x_t + b)
+
+    assert "`return np.tanh(V @ x_t + b)`" in grade("cell_forward", product).message
+
+
+def test_endless_recursion():
+    assert "calls itself" in grade("cell_forward", recursion).message
+
+
+def test_input_does_not_hang():
+    assert "input()" in grade("cell_forward", lambda *a: input("number? ")).message
+    assert "not yet" in grade("cell_forward", lambda *a: sys.stdin.readline()).status
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (lambda h, _: None, "None"),
+        (lambda h, _: h.tolist(), "list"),
+        (lambda h, _: (h, h), "tuple of 2"),
+        (lambda h, _: 0.5, "float"),
+        (lambda h, _: "h", "str"),
+        (lambda h, _: h[None], "(1,3,5)"),
+        (lambda h, _: h.ravel(), "(15,)"),
+        (lambda h, _: h * np.nan, "NaN"),
+        (lambda h, _: h / 0, "infinity"),
+        (lambda h, _: h.astype(object), "object"),
+        (lambda h, _: h.astype(complex), "complex"),
+        (lambda h, _: h.astype("float16"), "float16"),
+        (lambda h, _: np.sign(h).astype(int), "int"),
+        (lambda h, _: (row for row in h), "generator"),
+        (lambda h, _: h + 1e-7, "wrong values"),
+        (lambda h, _: h * (1 + 1e-8), "wrong values"),
+        (lambda h, _: lambda: h, "function"),
+        (lambda h, _: {}, "dict"),
+    ],
+)
+def test_what_came_back_is_described(body, says):
+    report = grade_body(body)
+    assert report.status == "not yet"
+    assert says in report.message
+
+
+def test_a_changed_input_is_named():
+    def shifts(h, h_prev):
+        h_prev += 1
+        return h
+
+    assert "changes its input h_prev" in grade_body(shifts).message
+
+
+def test_randomness_is_noticed():
+    rng = np.random.default_rng(0)
+    assert grade_body(lambda h, _: h + rng.random()).status == "not yet"
+
+
+def test_a_result_right_only_on_the_first_call_is_noticed():
+    calls = []
+
+    def tires(h, _):
+        calls.append(1)
+        return h if len(calls) < 15 else h + 1
+
+    report = grade_body(tires)
+    assert report.status == "not yet"
+    assert "second call" in report.message
+
+
+def test_wrong_arguments():
+    for fn in (lambda: 0, lambda a: a, lambda a, b, c, d, e, f: a):
+        assert "cell_forward(x_t, h_prev, U, V, b)" in grade("cell_forward", fn).message
+
+
+def test_prints_are_shown_once_and_not_without_end(capsys):
+    def chatty(h, _):
+        print("shape", h.shape)
+        return h + 1
+
+    report = grade_body(chatty)
+    assert report.printed == "shape (3, 5)\n"
+    assert "shape (3, 5)" in str(report)
+    assert "shape (3, 5)" in report._repr_html_()
+    assert capsys.readouterr() == ("", "")
+    assert len(grade_body(lambda h, _: print("x" * 10**6)).printed) <= 2000
+
+
+def test_the_interpreter_is_as_before():
+    def vandal(h, _):
+        del np.tanh
+        np.linalg.norm = builtins.len = None
+        np.random.seed(1)
+        random.seed(1)
+        np.seterr(all="raise")
+        np.set_printoptions(precision=1)
+        sys.setrecursionlimit(10**6)
+        sys.stdout = sys.stderr = None
+        os.chdir("/")
+        return h
+
+    def state():
+        return (
+            np.tanh,
+            np.linalg.norm,
+            len,
+            np.random.get_state()[1].tolist(),
+            random.getstate(),
+            np.geterr(),
+            np.get_printoptions(),
+            sys.getrecursionlimit(),
+            sys.stdin,
+            sys.stdout,
+            sys.stderr,
+            os.getcwd(),
+            builtins.input,
+        )
+
+    before = state()
+    grade_body(vandal)
+    assert state() == before
+
+
+def test_global_random_state_of_torch_is_as_before():
+    torch = pytest.importorskip("torch")
+    before = torch.get_rng_state()
+    grade_body(lambda h, _: (torch.manual_seed(5), h)[1])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_unknown_exercise():
+    with pytest.raises(ValueError, match="'nonsense' is no exercise; expected one of add_bias"):
+        grade("nonsense", right)
+
+
+def test_not_a_function():
+    assert grade("cell_forward", 3).status == "not yet"
+    assert grade("cell_forward", None).status == "not yet"
+
+
+# check, answer, progress ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def named():
+    """right, under the name of its exercise."""
+
+    @functools.wraps(right)
+    def fn(*args):
+        return right(*args)
+
+    fn.__name__ = "cell_forward"
+    return fn
+
+
+def test_check_gives_back_the_learners_function_when_it_passes(named, capsys):
+    assert check(named) is named
+    assert "✓ passed: 1.1 cell_forward · 14 of 14 checks" in capsys.readouterr().out
+
+
+def test_check_gives_a_correct_function_otherwise(capsys):
+    def softmax(o):
+        return o
+
+    assert np.allclose(check(softmax)(np.zeros(4)), 0.25)
+    out = capsys.readouterr().out
+    assert "✗ not yet" in out
+    assert "goes on with the workbook's own `softmax`" in out
+
+
+def test_the_stand_in_is_not_taken_for_the_learners(capsys):
+    assert check(cell_forward) is cell_forward
+    assert "workbook's own function" in capsys.readouterr().out
+    assert grade("cell_forward", cell_forward).status == "passed"
+
+
+def test_check_of_something_else(capsys):
+    def cell_foward(x_t):
+        return x_t
+
+    assert check(cell_foward) is cell_foward
+    assert "Did you mean `cell_forward`?" in capsys.readouterr().out
+    assert check(3.5) == 3.5
+    assert "without parentheses" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "says"),
+    [
+        ("1.1", "b", "✓ passed"),
+        ("1.1", " B ", "✓ passed"),
+        ("1.1", "a", "✗ not yet"),
+        ("1.1", "z", "Expected one of a, b, c in quotes; got 'z'"),
+        ("1.1", "", "Expected one of a, b, c"),
+        ("1.1", 2, "Expected one of a, b, c"),
+        ("1.1", ..., "○ not attempted"),
+        ("1.2", 1.6, "✓ passed"),
+        ("1.2", np.array(1.6), "✓ passed"),
+        ("1.2", 1.1, "leaves the memory out"),
+        ("1.2", "1.6", "Expected a number; got '1.6'"),
+        ("1.2", True, "Expected a number"),
+        ("1.2", float("nan"), "✗ not yet"),
+        ("0.2", 10, "✓ passed"),
+        ("0.2", 10.05, "✗ not yet"),
+        ("0.2", 30, "side by side"),
+        ("9.9", 1, "no question"),
+    ],
+)
+def test_answers(number, value, says, capsys):
+    assert answer(number, value) is None
+    assert says in capsys.readouterr().out
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNN_WORKBOOK_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(store, "_this_session", {})
+    return tmp_path / "state" / "progress.json"
+
+
+def restart(monkeypatch):
+    monkeypatch.setattr(store, "_this_session", {})
+
+
+def states():
+    return {name: status for _, _, name, status in progress().rows}
+
+
+def test_progress_outlives_the_kernel(state, named, monkeypatch):
+    check(named)
+    restart(monkeypatch)
+    assert states()["cell_forward"] == "passed"
+    assert states()["readout"] == "not attempted"
+    assert "1 of" in str(progress())
+    assert "✓ passed" in progress()._repr_html_()
+
+
+def test_progress_is_never_lost_by_a_later_attempt(state, named):
+    check(named)
+
+    def cell_forward(*args):
+        return 0
+
+    check(cell_forward)
+    assert states()["cell_forward"] == "passed"
+
+
+def test_a_damaged_file_is_set_aside(state, named, monkeypatch):
+    state.parent.mkdir()
+    for text in ("{", "[]", '{"exercises": 3}', "\x00\xff", '{"exercises": {"a": {}}}'):
+        state.write_text(text, encoding="latin-1")
+        shown = progress()
+        assert set(states().values()) == {"not attempted"}
+        if "{}" not in text:
+            assert "damaged" in shown.remark
+            assert state.with_suffix(".damaged.json").read_text(encoding="latin-1") == text
+    check(named)
+    restart(monkeypatch)
+    assert states()["cell_forward"] == "passed"
+
+
+def test_a_folder_that_cannot_be_written(state, named, monkeypatch, capsys):
+    state.parent.write_text("a file where the folder should be")
+    assert check(named) is named
+    assert "not kept on disk" in capsys.readouterr().out
+    assert states()["cell_forward"] == "passed"  # for this session
+
+
+def test_a_file_that_cannot_be_read(state, named, monkeypatch):
+    state.mkdir(parents=True)
+    assert "cannot be read" in progress().remark
+    assert check(named) is named
+
+
+def test_two_kernels_at_once(state, named, monkeypatch):
+    check(named)
+    restart(monkeypatch)  # another kernel, which knows nothing of the first
+
+    def readout(h_t, W, c):
+        return h_t @ W + c
+
+    check(readout)
+    assert (states()["cell_forward"], states()["readout"]) == ("passed", "passed")
+
+
+def test_the_usual_place(monkeypatch):
+    monkeypatch.delenv("RNN_WORKBOOK_STATE")
+    assert store.folder().name == "rnn-workbook"
+
+
+def test_empty_means_nowhere(monkeypatch):
+    monkeypatch.setenv("RNN_WORKBOOK_STATE", "")
+    assert store.folder() is None
+
+
+# Reports ----------------------------------------------------------------------------------------
+
+
+def test_reports_escape_what_they_quote():
+    report = grade("cell_forward", fails(ValueError("<script>alert(1)</script>")))
+    assert "<script>" not in report._repr_html_()
+    assert "&lt;script&gt;" in report._repr_html_()
+
+
+def test_reports_are_the_same_every_time():
+    def wrong():
+        return grade_body(lambda h, _: h.T)
+
+    assert str(wrong()) == str(wrong())
+    assert wrong()._repr_html_() == wrong()._repr_html_()
+
+
+def test_the_look_is_inline_and_readable():
+    html = grade_body(lambda h, _: h.T)._repr_html_()
+    assert "<style" not in html
+    assert "class=" not in html
+    assert "not yet" in html
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return np.dot(linear, [0.2126, 0.7152, 0.0722])
+
+
+def test_contrast_of_reports_is_aa():
+    from utils.checks.report import LOOK
+
+    for _, ink, paper in LOOK.values():
+        dark, light = sorted([luminance(ink), luminance(paper)])
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
