@@ -14,7 +14,8 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 lab: $(READY)  ## set up, then open JupyterLab on the first lesson (ARGS="--no-browser --port 8890")
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 test: lint unit notebooks  ## set up, then run everything that CI runs
 
@@ -44,15 +45,20 @@ clean:  ## remove the virtual environment and what tools left behind
 # Set-up. On Linux PyPI's torch brings gigabytes of CUDA, which this workbook does not need: without
 # an NVIDIA card the CPU build is taken from PyTorch's own index, where that can be reached.
 $(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo \
+	  "Python 3.11 to 3.14 is needed; there is no $(PYTHON). Install one." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 15) or sys.exit( \
 	  "Python 3.11 to 3.14 is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.12 lab" % v)'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
 	  "This Python has no venv module. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
 	  $(BIN)/python -m pip install --quiet --retries 1 --no-deps \
 	    --index-url https://download.pytorch.org/whl/cpu "$$(grep ^torch== requirements.lock)" \
 	    || echo "PyTorch's own index cannot be reached: taking torch from PyPI."; fi
 	$(BIN)/python -m pip install --quiet -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@# JupyterLab's announcements would ask the network for news
+	@$(BIN)/jupyter labextension disable --level=sys_prefix \
+	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
 	@touch $(READY)
