@@ -453,3 +453,14 @@ def test_contrast_of_reports_is_aa():
     for _, ink, paper in LOOK.values():
         dark, light = sorted([luminance(ink), luminance(paper)])
         assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_exit_does_not_end_the_kernel():
+    from nbclient import NotebookClient
+    from nbformat import v4
+
+    check_it = "from utils.checks import check\ndef readout(*a):\n    exit()\nreadout = check(readout)"
+    cells = [v4.new_code_cell(check_it), v4.new_code_cell("print('alive')")]
+    notebook = NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3").execute()
+    assert "SystemExit" in notebook.cells[0].outputs[0].data["text/plain"]
+    assert notebook.cells[1].outputs[0].text == "alive\n"

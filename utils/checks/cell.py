@@ -94,6 +94,12 @@ CELL_FORWARD = Exercise(
             lambda x_t, h_prev, U, V, b: np.tanh((U @ x_t.T).T + (V @ h_prev.T).T + b),
         ),
         Mistake(
+            "matrix first",
+            "You multiply matrix @ row. With rows for vectors the row comes first: which axes "
+            "have to meet?",
+            lambda x_t, h_prev, U, V, b: np.tanh(U @ x_t + V @ h_prev + b),
+        ),
+        Mistake(
             "no bias",
             "The result is what you get without b: where does the bias come in?",
             lambda x_t, h_prev, U, V, b: np.tanh(x_t @ U + h_prev @ V),

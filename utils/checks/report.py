@@ -72,14 +72,14 @@ class Report:
         printer.text(str(self))
 
     def _repr_html_(self):
-        head = f"<strong>{_head(self)}</strong> · {self.number} <code>{self.exercise}</code>"
+        head = f"<strong>{_head(self)}</strong> · {self.number} " + _marked(f"`{self.exercise}`")
         parts = [_paragraph(head + self._count())]
         parts += [_paragraph(_marked(self.message))] if self.message else []
         if self.rows:
             names = ("tensor", "shape", "verdict", "largest difference", "where")
             parts += [_table(names, [astuple(replace(r, difference=_size(r))) for r in self.rows])]
         if self.printed:
-            parts += [_paragraph("Your function printed:"), f"<pre>{escape(self.printed)}</pre>"]
+            parts += [_paragraph("Your function printed:"), _pre(self.printed)]
         parts += [_paragraph(_marked(self.closing))] if self.closing else []
         return _box(self.status, parts)
 
@@ -143,10 +143,15 @@ def _paragraph(html):
     return f'<p style="margin:0.2em 0">{html}</p>'
 
 
+def _pre(text):
+    return f'<pre style="color:inherit;background:transparent">{escape(text)}</pre>'
+
+
 def _marked(text):
     """Escaped text in which `code` is set as code."""
+    style = "color:inherit;background:transparent;font-weight:bold"  # the theme's own may clash
     parts = escape(text).split("`")
-    return "".join(f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
+    return "".join(f'<code style="{style}">{p}</code>' if k % 2 else p for k, p in enumerate(parts))
 
 
 def _indented(text):

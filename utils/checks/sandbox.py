@@ -91,6 +91,10 @@ def _no_input(*args, **kwargs):
     raise AskedForInput("the check cannot answer input()")
 
 
+def _no_exit(*args, **kwargs):
+    raise SystemExit
+
+
 @contextlib.contextmanager
 def _everything_put_back(printed: io.TextIOBase):
     """Catch what is printed; afterwards restore modules, random states and process settings.
@@ -103,13 +107,18 @@ def _everything_put_back(printed: io.TextIOBase):
     torch = sys.modules.get("torch")  # never imported only for this
     torch_state = torch and (torch.get_rng_state(), torch.get_default_dtype())
     folder, recursion = os.getcwd(), sys.getrecursionlimit()
+    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             builtins.input = getpass.getpass = _no_input
             sys.stdin, sys.stdout, sys.stderr = io.StringIO(), printed, printed
+            if shell:
+                shell.ask_exit = _no_exit  # exit() in a notebook would end the kernel
             yield
     finally:
+        if shell:
+            del shell.ask_exit
         sys.stdin, sys.stdout, sys.stderr = streams
         for module, names in modules.items():
             vars(module).update(names)
