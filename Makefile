@@ -31,6 +31,7 @@ notebooks: $(READY)  ## run every notebook and compare its outputs with the stor
 
 build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
 	$(BIN)/python -m utils.authoring.build $(ARGS)
+	$(BIN)/python -m utils.authoring.mistakes
 
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
 	$(BIN)/python -m pip install --quiet uv

@@ -441,6 +441,17 @@ def test_the_look_is_inline_and_readable():
     assert "not yet" in html
 
 
+def test_a_pattern_of_wrong_entries_is_drawn():
+    def first_row_wrong(h, _):
+        h[0] += 1
+        return h
+
+    report = grade_body(first_row_wrong)
+    assert report.picture.wrong.tolist() == [[True] * 5, [False] * 5, [False] * 5]
+    assert report._repr_html_().count("×</td>") == 5
+    assert grade_body(lambda h, _: h + 1).picture is None  # nothing to see
+
+
 def luminance(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
@@ -459,7 +470,9 @@ def test_exit_does_not_end_the_kernel():
     from nbclient import NotebookClient
     from nbformat import v4
 
-    check_it = "from utils.checks import check\ndef readout(*a):\n    exit()\nreadout = check(readout)"
+    check_it = (
+        "from utils.checks import check\ndef readout(*a):\n    exit()\nreadout = check(readout)"
+    )
     cells = [v4.new_code_cell(check_it), v4.new_code_cell("print('alive')")]
     notebook = NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3").execute()
     assert "SystemExit" in notebook.cells[0].outputs[0].data["text/plain"]

@@ -42,6 +42,17 @@ class Difference:
 
     text: str
     is_value: bool = False
+    picture: "Picture | None" = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Two matrices to be drawn side by side, the wrong entries marked, and what they show."""
+
+    title: str
+    expected: np.ndarray
+    got: np.ndarray
+    wrong: np.ndarray
 
 
 def parse(returns: str) -> tuple[Slot | tuple[Slot, ...], ...]:
@@ -129,7 +140,19 @@ def _value_difference(slot, expected, got, wrong, at, where):
     if wrong.size > 1:
         text += f" at {wrong.sum()} of {wrong.size} entries; the largest difference is at {where}"
     text += f": expected {number(expected[at])}, got {number(got[at])}."
-    return Difference(text + _first_wrong_step(slot, wrong), is_value=True)
+    picture = _picture(slot, expected, got, wrong, at)
+    return Difference(text + _first_wrong_step(slot, wrong), is_value=True, picture=picture)
+
+
+def _picture(slot, expected, got, wrong, at):
+    """A drawing, where it shows a pattern: some entries right, some wrong, and not too many."""
+    title = slot.name
+    if wrong.ndim == 3:  # (T,B,.): one sequence, its steps as rows
+        title += f" of sequence {at[1]}, a row for each step"
+        expected, got, wrong = expected[:, at[1]], got[:, at[1]], wrong[:, at[1]]
+    if wrong.ndim != 2 or wrong.all() or not wrong.any() or max(wrong.shape) > 16:
+        return None
+    return Picture(title, _float(expected), _float(got), wrong)
 
 
 def _first_wrong_step(slot, wrong):

@@ -86,6 +86,7 @@ def _verdict(exercise, cases, seen, report):
         message=message,
         mistake=mistake and mistake.name,
         rows=tuple(rows) if len(rows) > 1 else (),
+        picture=first.picture,
         printed=seen[0].printed,
     )
 

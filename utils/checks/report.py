@@ -3,7 +3,9 @@
 from dataclasses import astuple, dataclass, field, replace
 from html import escape
 
-from .compare import Row
+import numpy as np
+
+from .compare import Picture, Row
 
 # Text and background fit together in the light and the dark theme; the sign and the words say it
 # without the colour.
@@ -54,6 +56,7 @@ class Report:
     message: str = ""
     mistake: str | None = None
     rows: tuple[Row, ...] = field(default=(), repr=False)
+    picture: Picture | None = field(default=None, repr=False)
     printed: str = field(default="", repr=False)
     closing: str = field(default="", repr=False)
 
@@ -78,6 +81,8 @@ class Report:
         if self.rows:
             names = ("tensor", "shape", "verdict", "largest difference", "where")
             parts += [_table(names, [astuple(replace(r, difference=_size(r))) for r in self.rows])]
+        if self.picture:
+            parts += [_drawing(self.picture)]
         if self.printed:
             parts += [_paragraph("Your function printed:"), _pre(self.printed)]
         parts += [_paragraph(_marked(self.closing))] if self.closing else []
@@ -133,6 +138,31 @@ def _table(names, rows):
     )
     table = "border-collapse:collapse;color:inherit;margin:0.3em 0"
     return f'<table style="{table}"><tr>{head}</tr>{body}</table>'
+
+
+def _drawing(picture):
+    """Both matrices as fields of grey, darker for larger; a cross marks each wrong entry."""
+    most = np.abs(picture.expected).max() or 1.0
+    grids = []
+    for name, matrix in (("expected", picture.expected), ("yours", picture.got)):
+        depth = np.clip(np.abs(matrix) / most, 0, 1)
+        wrong = picture.wrong if name == "yours" else np.zeros_like(picture.wrong)
+        rows = zip(depth, wrong, strict=True)
+        body = "".join(f"<tr>{''.join(map(_field, *row))}</tr>" for row in rows)
+        caption = f'<caption style="caption-side:top;color:inherit">{name}</caption>'
+        style = "display:inline-table;border-collapse:collapse;margin-right:1.5em"
+        grids.append(f'<table style="{style}">{caption}{body}</table>')
+    says = f"{picture.title} (darker: larger; ×: wrong)"
+    return _paragraph(escape(says)) + "".join(grids)
+
+
+def _field(depth, wrong):
+    grey = round(255 - 110 * float(depth))  # light enough for the cross to be seen
+    style = (
+        "width:1.2em;height:1.2em;padding:0;text-align:center;line-height:1.2em;color:#000;"
+        f"border:1px solid #fff;background:rgb({grey},{grey},{grey})"
+    )
+    return f'<td style="{style}">{"×" if wrong else ""}</td>'
 
 
 def _row_line(row):
