@@ -24,7 +24,7 @@ from utils.environment import check_environment
 check_environment()
 
 # %% [markdown]
-# If a line says `[fail]`, close JupyterLab and start it again with `make lab`.
+# If a line says `[fail]`, close JupyterLab and set up again as the README says.
 #
 # Now the tools of this lesson. Every lesson begins with such a cell.
 
@@ -38,7 +38,7 @@ from utils.data import alphabet, colour_names, encode
 # %% [markdown]
 # ## The data · 3 minutes
 #
-# A few years ago the xkcd comic asked its readers to name colours. The names ship inside
+# In 2010 the xkcd comic asked its readers to name colours. The names ship inside
 # matplotlib, so nothing is downloaded. The crude ones are left out, and a tenth is put aside to
 # test the network later on names it has never read.
 
@@ -72,10 +72,10 @@ print("light blue ->", encode("light blue", letters))
 # ## How an exercise answers you · 5 minutes
 #
 # You learn most by **guessing before you look**. So each experiment comes with a question first.
-# Replace the `...` with your answer. It is not graded, and a wrong guess teaches more than none.
+# Replace the `...` with your letter, in quotes: `"a"`. It is not graded, and a wrong guess teaches
+# more than none.
 #
-# **Question 0.1** `z` has the shape (3,4): 3 sequences, 4 units each. `b` has the shape (4,).
-# What is `z + b`?
+# **Question 0.1** The array `z` has 3 rows and 4 columns, and `b` has 4 entries. What is `z + b`?
 #
 # - **a** an error, because the shapes differ
 # - **b** `b` is added to each of the 3 rows
@@ -98,7 +98,8 @@ b = np.array([1, 2, 3, 4])
 print(z + b)
 
 # %% [markdown]
-# This is called *broadcasting*, and it is how one bias serves a whole batch of sequences.
+# This is called *broadcasting*. In a network, `b` is a *bias*: one number for each column, which
+# every row gets added.
 #
 # Next, your first exercise. Each one opens with a card like this:
 #
@@ -106,12 +107,11 @@ print(z + b)
 # >
 # > *What for:* to meet the check.
 # >
-# > Write a function that returns `z` (B,H) with the bias `b` (H,) added to every row, and leaves
-# > `z` and `b` as they are.
+# > Return `z` (B,H) with the bias `b` (H,) added to every row. Leave `z` and `b` as they are.
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/00_start_here.ipynb` and move on.
 #
-# (B,H) says the shape: B sequences, H units. Replace `...  # your code here`, then press
+# (B,H) says the shape: B rows, H columns. Replace `...  # your code here`, then press
 # **Shift+Enter**. The check runs in the same cell.
 #
 # <details><summary>Hint 1: what to look at</summary>
@@ -152,7 +152,8 @@ add_bias = check(add_bias)
 # - **○ not attempted**: the `...` is still there.
 #
 # You are **never blocked**. Until yours passes, the notebook goes on with a correct function of
-# its own.
+# its own. (If you see red Python text and no box, nothing was checked: look at the line it names. A
+# bracket may be missing.)
 #
 # The check knows the mistakes that people make. This is what it says to someone who adds `b` as a
 # column:
@@ -167,8 +168,8 @@ grade("add_bias", as_a_column)
 
 # %% [markdown]
 # **Try to fool it.** Go back to your `add_bias` and write `z += b` then `return z`: the right
-# numbers, but something else is wrong. Or `return z - b`. Or `while True: pass`. Nothing you type
-# can break the notebook.
+# numbers, but something else is wrong. Or `return z - b`. A wrong function can't break the notebook;
+# even one that never ends is stopped after five seconds.
 
 # %% [markdown]
 # ## The notation · 3 minutes
@@ -209,21 +210,28 @@ print("shape (T,B) =", ids.shape)
 print("what is read at step t=0:", ids[0], "which is", [letters[i] for i in ids[0]])
 
 # %% [markdown]
-# One more axis makes it x (T,B,D): each number becomes a row of zeros with a single 1 at its place
-# (a *one-hot* vector). D is then the size of the alphabet.
-#
+# One more axis makes it x (T,B,D): each number becomes a row of zeros with a single 1 at its place,
+# a *one-hot* row. D is then the size of the alphabet.
+
+# %%
+x = np.eye(len(letters), dtype=int)[ids]
+print("shape (T,B,D) =", x.shape)
+print("the l of 'light blue':", x[0, 0])
+
+# %% [markdown]
 # <details><summary>You know these networks from another book?</summary>
 #
 # | here | Goodfellow, Bengio & Courville | Dive into Deep Learning | PyTorch | Karpathy's min-char-rnn |
 # |---|---|---|---|---|
 # | U (D,H) | U, transposed | W_xh | `weight_ih_l0`, transposed | `Wxh`, transposed |
 # | V (H,H) | **W**, transposed | W_hh | `weight_hh_l0`, transposed | `Whh`, transposed |
-# | W (H,K) | **V**, transposed | W_hq | a `Linear` layer of its own | `Why`, transposed |
+# | W (H,K) | **V**, transposed | W_hq | `weight` of a `Linear` layer, transposed | `Why`, transposed |
 # | b (H,) | b | b_h | `bias_ih_l0` + `bias_hh_l0` | `bh` |
-# | c (K,) | c | b_q | the bias of that layer | `by` |
+# | c (K,) | c | b_q | `bias` of that layer | `by` |
 # | rows, time first | columns | rows, time first | rows, time first | columns |
 #
-# Mind the swap: in Goodfellow et al. W carries the memory on and V reads it out.
+# Mind the swap: in Goodfellow et al. W carries the memory on and V reads it out. A single step,
+# `torch.nn.RNNCell`, has the same names without `_l0`.
 #
 # </details>
 
@@ -239,7 +247,8 @@ print("what is read at step t=0:", ids[0], "which is", [letters[i] for i in ids[
 # | **5 A language model** | it invents names | 5.1–5.4 | 1 h |
 # | **6 Gates** | LSTM and GRU | 6.1–6.3 | 1 h |
 #
-# Each lesson needs the ones before it; 1 to 4 are the core. What you have passed is kept between
+# Each lesson needs the ones before it; 1 to 4 are the core. Lessons that are not in the folder yet
+# are being written. What you have passed is kept between
 # sessions. This table is yours (run the cell again whenever you like):
 
 # %%

@@ -4,8 +4,8 @@
 # One step of reading: a letter comes in, the memory changes, something is read out of it. That
 # step is the **cell**. A recurrent network is nothing but this step, over and over.
 #
-# **45 minutes**, four exercises. At the end you have written the cell, proven that it is the same
-# as PyTorch's, and looked into its memory.
+# **45 minutes**, four exercises. At the end you have written the cell, checked it against PyTorch's,
+# and looked into its memory.
 
 # %%
 from collections import Counter
@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from utils import plots
-from utils.cell import init_params
+from utils.cell import cell_forward, count_parameters, init_params, readout  # until yours pass
 from utils.checks import answer, check
-from utils.data import alphabet, colour_names, encode
+from utils.data import alphabet, colour_names, encode, same_bag
+from utils.loss import softmax
 
 train, held_out = colour_names()
 names = train.names + held_out.names
@@ -26,11 +27,11 @@ rgb = np.concatenate([train.rgb, held_out.rgb])
 # %% [markdown]
 # ## Why the order matters · 5 minutes
 #
-# The simplest way to feed a name to a network: count its letters, and forget in which order they
-# came. That is a *bag of letters*.
+# The simplest way to feed a name to a network is to count its letters: so many a, so many b, and so
+# on. Those counts are called a *bag of letters*.
 #
-# **Question 1.1** Two names in the data are `lemon` and `melon`. Can a network that sees nothing
-# but the letter counts paint the two in different colours?
+# **Question 1.1** Two names in the data are `lemon` and `melon`. Can a network that sees their
+# letter counts, and nothing else, paint the two in different colours?
 #
 # - **a** yes, their counts differ
 # - **b** no, whatever the network is
@@ -50,21 +51,13 @@ print("melon:", dict(Counter("melon")))
 print("the same bag:", Counter("lemon") == Counter("melon"))
 
 # %% [markdown]
-# This is not a rare case. Look for all names that share their bag with another:
+# This is not a rare case. `same_bag` looks for all pairs of names that share their bag, those whose
+# colours differ most in front. Here are the first six, one below the other:
 
 # %%
-bags = {}
-for k, name in enumerate(names):
-    bags.setdefault("".join(sorted(name)), []).append(k)
-pairs = [both for both in bags.values() if len(both) == 2]
-print(len(pairs), "pairs share a bag, for example", [names[k] for k in pairs[0]])
-
-# %% [markdown]
-# And here are the pairs whose colours differ most, one below the other:
-
-# %%
-pairs.sort(key=lambda both: -np.abs(rgb[both[0]] - rgb[both[1]]).sum())
+pairs = same_bag(names, rgb)
 top = [k for both in zip(*pairs[:6], strict=True) for k in both]
+print(len(pairs), "pairs of names share their bag")
 plots.swatches([names[k] for k in top], rgb[top])
 
 # %% [markdown]
@@ -88,7 +81,8 @@ plots.cell_diagram()
 #
 # - $x_t$, one row of D numbers, is the letter; $U$ (D,H) carries it in.
 # - $h_{t-1}$, one row of H numbers, is the old memory; $V$ (H,H) carries it on.
-# - $b$ (H,) is the bias. $a_t$ is the sum of the three, still without bounds.
+# - $b$ (H,) is the bias. $a_t$ is the sum of the three (⊕ in the picture), still without bounds.
+# - $o_t$ is what is read out; we come to it further down.
 # - $\tanh$ squeezes every entry of $a_t$ into the range from −1 to 1:
 
 # %%
@@ -100,20 +94,20 @@ ax.set(xlabel="a, before", ylabel="tanh(a), after", yticks=[-1, 0, 1])
 plots.show(figure, "tanh: a straight line through 0 that bends to -1 on the left, 1 on the right.")
 
 # %% [markdown]
-# Near 0 it changes nothing. Far out it is flat: from 3 to 4 almost nothing happens. Such a unit is
-# called *saturated*, and it will matter in lesson 3.
+# Very near 0 it changes almost nothing. Far out it is flat: whether a is 3 or 4 hardly matters. Such
+# a unit is called *saturated*, and it will matter in lesson 3.
 
 # %% [markdown]
 # ## One step by hand · 12 minutes
 #
-# Take the smallest network there is: an alphabet of two letters, D = 2, and a memory of two
-# units, H = 2. It reads the first letter, so x_t = [1, 0].
+# Take a tiny network: an alphabet of two letters, D = 2, and a memory of two numbers, called
+# *units*, H = 2. It reads the second letter, so x_t = [0, 1].
 
 # %%
-x_t = np.array([[1.0, 0.0]])  # the letter, as a row (1,2)
+x_t = np.array([[0.0, 1.0]])  # the letter, as a row (1,2)
 h_prev = np.array([[0.5, -0.5]])  # the old memory
-U = np.array([[1.0, -1.0], [0.5, 0.5]])
-V = np.array([[0.0, 1.0], [-1.0, 0.5]])
+U = np.array([[1.0, -1.0], [0.5, 0.2]])
+V = np.array([[0.4, 1.0], [-1.0, 0.6]])
 b = np.array([0.1, -0.2])
 
 # %% [markdown]
@@ -123,18 +117,17 @@ b = np.array([0.1, -0.2])
 answer(
     "1.2",
     ### BEGIN SOLUTION
-    1.6,
+    1.3,
     ### END SOLUTION
 )
 
 # %% [markdown]
-# Here is the sum, piece by piece:
+# These are the three parts; add them up.
 
 # %%
-print("from the letter   x_t U    =", x_t @ U)
-print("from the memory   h_prev V =", h_prev @ V)
+print("from the letter   x_t U    =", (x_t @ U).round(2))
+print("from the memory   h_prev V =", (h_prev @ V).round(2))
 print("the bias          b        =", b)
-print("together          a_t      =", x_t @ U + h_prev @ V + b)
 
 # %% [markdown]
 # A row with a single 1 picks one row out of U: the letter's own. So U is a table with one row for
@@ -150,10 +143,12 @@ for j in range(2):
     for i in range(2):
         a_t[j] += h_prev[0, i] * V[i, j]
     a_t[j] += b[j]
+print("a_t by loops:     ", a_t.round(4))
 print("h_t by loops:     ", np.tanh(a_t).round(4))
 
 # %% [markdown]
-# V[i, j] is what unit i sends to unit j. So row i of V is everything that unit i sends on.
+# V[i, j] says how strongly unit i of the old memory acts on unit j of the new one. So row i of V
+# belongs to unit i.
 #
 # PyTorch has this cell ready-made. It stores both matrices transposed, and it has two biases,
 # one for the input and one for the memory. Only their sum matters, so we set the second to 0.
@@ -183,8 +178,8 @@ print("h_t from PyTorch: ", h_t.numpy()[0].round(4))
 #
 # <details><summary>Hint 1: what to look at</summary>
 #
-# The four lines printed above. Then the shapes: which products of a row with a matrix fit
-# together, (B,D) with (D,H) or with (H,H)?
+# The three parts printed above, and how they were computed. In a product `left @ right` the last axis
+# of the left meets the first axis of the right: which matrix fits x_t (B,D), which h_prev (B,H)?
 #
 # </details>
 # <details><summary>Hint 2: the formula</summary>
@@ -223,23 +218,24 @@ U, V = cell.weight_ih.detach().numpy().T, cell.weight_hh.detach().numpy().T
 b = (cell.bias_ih + cell.bias_hh).detach().numpy()
 x_t, h_prev = rng.normal(size=(5, 30)), rng.normal(size=(5, 16))
 theirs = cell(torch.from_numpy(x_t), torch.from_numpy(h_prev)).detach().numpy()
-print("same to 12 digits:", np.allclose(cell_forward(x_t, h_prev, U, V, b), theirs, atol=1e-12))
+difference = np.abs(cell_forward(x_t, h_prev, U, V, b) - theirs).max()
+print("largest difference below 1e-12:", difference < 1e-12)
 
 # %% [markdown]
 # ## Look into the memory · 7 minutes
 #
-# Now let the cell read real names. Its weights are random: nothing has been learnt yet. We only
-# watch what a memory does by itself.
+# Now let the cell read real names. Its weights are random, for nothing has been learnt yet:
+# `init_params` draws them. (We enlarge them, so that more happens.)
 
 # %%
 letters = alphabet(train.names)
 D, H, K = len(letters), 8, len(letters)
 rng = np.random.default_rng(0)
 params = init_params(D, H, K, rng)
-U, V, b = 4 * params.U, 1.6 * params.V, params.b  # larger than usual, to see it better
+U, V, b = 4 * params.U, 1.6 * params.V, params.b
 
 
-def read(name):
+def read(name, V=V):
     """The memories (T,H) after each letter of a name, from an empty memory."""
     h, memories = np.zeros((1, H)), []
     for letter in encode(name, letters):
@@ -257,9 +253,6 @@ def read(name):
 plots.memory([read("light blue")], ["light blue"])
 
 # %% [markdown]
-# `l` occurs twice, and its two columns differ. The same letter leaves another trace, because the
-# memory before it was another.
-#
 # **Question 1.3** The same network reads `lemon`, then, from an empty memory, `melon`. How do the
 # two *last* memories compare?
 #
@@ -280,42 +273,51 @@ plots.memory([read("lemon"), read("melon")], ["lemon", "melon"])
 print("largest difference at the end:", np.abs(read("lemon") - read("melon"))[-1].max().round(2))
 
 # %% [markdown]
-# What a bag of letters cannot tell apart, a memory can. And no training was needed for that: it
-# lies in the way the cell is built.
+# What a bag of letters cannot tell apart, a memory can, and without any training. Is it really V,
+# which carries the memory on, that does it? Take V away, and look again:
+
+# %%
+no_V = np.zeros((H, H))
+print("without V:", np.abs(read("lemon", no_V) - read("melon", no_V))[-1].max())
+
+# %% [markdown]
+# Without V the last memory knows the last letter, `n`, and nothing else.
 #
-# But how long does a letter stay in the memory?
+# So V keeps the past. But for how long?
 #
-# **Question 1.4** `light blue` and `night blue` differ in the first letter only. After all ten
-# letters, the two memories are
+# **Question 1.4** `light blue` and `night blue` differ in the first letter only. We watch how far
+# their memories are apart, once with V as it is and once with V four times as large. After all ten
+# letters the two memories are
 #
-# - **a** exactly equal
-# - **b** nearly equal: the first letter has faded
-# - **c** as different as after the first letter
+# - **a** nearly equal in both cases: the first letter has faded
+# - **b** clearly different in both cases
+# - **c** nearly equal with one V, clearly different with the other
 
 # %%
 answer(
     "1.4",
     ### BEGIN SOLUTION
-    "b",
+    "c",
     ### END SOLUTION
 )
 
 # %%
-difference = np.linalg.norm(read("light blue") - read("night blue"), axis=1)
-figure, ax = plt.subplots(figsize=(7, 2.8))
-ax.semilogy(difference, "o-", color=plots.COLOURS["h"])
-ax.set_xticks(range(10), [f"{i}\n{j}" for i, j in zip("light␣blue", "night␣blue", strict=True)])
+figure, ax = plt.subplots(figsize=(7, 3))
+for factor, style in [(1, "o-"), (4, "s--")]:
+    difference = read("light blue", factor * V) - read("night blue", factor * V)
+    ax.semilogy(np.linalg.norm(difference, axis=1), style, label=f"{factor} V")
+ax.set_xticks(range(10), ["l or n", *"ight␣blue"])
+ax.set_yticks([10, 1, 0.1, 0.01], ["10", "1", "0.1", "0.01"])
 ax.set(xlabel="letters read", ylabel="size of the difference")
-plots.show(figure, "How far the two memories are apart after each letter: it falls, not evenly.")
-
-# %%
-print(f"after the first letter {difference[0]:.2f}, after the last {difference[-1]:.3f}")
+ax.legend()
+plots.show(
+    figure, "How far the two memories are apart: with V it falls a hundredfold, with 4 V not."
+)
 
 # %% [markdown]
-# Every step multiplies the old memory by the same V and squeezes the sum. Now and then that
-# stretches the difference (look at `i`), but over many steps it shrinks: after ten, the first letter
-# has all but gone. Training can change that, up to a point. Why only up to a point is half of
-# lesson 3, and what to do about it is lesson 6.
+# (The vertical axis is logarithmic: each line is a tenth of the one above.) With this V the first
+# letter fades. With a larger one it doesn't: the size of V decides. Lesson 3 says exactly how, and
+# why a large V is no way out; lesson 6 says what is.
 
 # %% [markdown]
 # ## Read something out · 4 minutes
@@ -327,9 +329,19 @@ print(f"after the first letter {difference[0]:.2f}, after the last {difference[-
 # The **readout** is one more matrix with a bias: $o_t = h_t\,W + c$, with $W$ (H,K) and $c$ (K,).
 # The scores $o_t$ are called **logits**. They may be any number; the largest is the favourite.
 #
+# With two units, three outputs and c = 0, every unit has a row of W: how it votes.
+
+# %%
+h_t = np.array([[0.86, 0.2]])
+W = np.array([[1.0, -1.0, 0.0], [0.0, 2.0, 5.0]])
+print("votes of unit 0:", (h_t[0, 0] * W[0]).round(2))
+print("votes of unit 1:", (h_t[0, 1] * W[1]).round(2))
+print("o_t, their sum: ", (h_t @ W)[0].round(2))
+
+# %% [markdown]
 # > **Exercise 1.2 · `readout`** · 3 minutes · difficulty ●○○
 # >
-# > *What for:* every loss in this course is computed from what it returns.
+# > *What for:* all that the network ever says comes out of it.
 # >
 # > Return the logits o_t (…,K) of the memory h_t (…,H). The dots say: it should work for a batch
 # > (B,H), and as well for the memories of all steps at once (T,B,H).
@@ -366,6 +378,16 @@ def readout(h_t, W, c):
 readout = check(readout)
 
 # %% [markdown]
+# PyTorch has it as a `Linear` layer, with the matrix transposed:
+
+# %%
+linear = torch.nn.Linear(8, 30, dtype=torch.float64)
+W, c = linear.weight.detach().numpy().T, linear.bias.detach().numpy()
+h = read("light blue")
+difference = np.abs(readout(h, W, c) - linear(torch.from_numpy(h)).detach().numpy()).max()
+print("largest difference below 1e-12:", difference < 1e-12)
+
+# %% [markdown]
 # ## From scores to probabilities · 8 minutes
 #
 # Logits are hard to read: is 2.3 much? **Softmax** turns a row of K logits into K probabilities.
@@ -381,6 +403,13 @@ e = np.exp(o)
 print("exp(o)     ", e.round(3))
 print("their sum  ", e.sum().round(3))
 print("p          ", (e / e.sum()).round(3))
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(8, 2.2), layout="constrained")
+for ax, title, values in zip(axes, ["o", "exp(o)", "p"], [o, e, e / e.sum()], strict=True):
+    ax.bar(["0", "1", "2"], values, color=plots.COLOURS["o"])
+    ax.set(title=title, xlabel="output k")
+plots.show(figure, "Three bars each: logits 2, 1, 0; their exponentials; and these over their sum.")
 
 # %% [markdown]
 # Add 100 to all three logits and p stays as it is: the factor $e^{100}$ stands above and below the
@@ -402,7 +431,7 @@ answer(
 )
 
 # %%
-with np.errstate(all="ignore"):
+with np.errstate(all="ignore"):  # NumPy would print warnings
     e = np.exp(np.array([1000.0, 999.0]))
     print("exp:", e)
     print("p:  ", e / e.sum())
@@ -413,7 +442,7 @@ with np.errstate(all="ignore"):
 #
 # > **Exercise 1.3 · `softmax`** · 5 minutes · difficulty ●●○
 # >
-# > *What for:* the loss of lesson 2, and every sampled letter in lesson 5.
+# > *What for:* from here to lesson 5, whenever the network has to choose.
 # >
 # > Return the probabilities of the logits o (…,K): every row along the **last axis** sums to 1,
 # > for any number of axes, and for logits as large as ±1000.
@@ -422,8 +451,8 @@ with np.errstate(all="ignore"):
 #
 # <details><summary>Hint 1: what to look at</summary>
 #
-# Adding a number to a whole row changes nothing. Which number, added to [1000, 999], makes exp
-# harmless? And to a row near −1000?
+# Taking a number off a whole row changes nothing. Which number, taken off [1000, 999], makes exp
+# harmless? And off a row near −1000?
 #
 # </details>
 # <details><summary>Hint 2: the formula</summary>
@@ -474,8 +503,8 @@ ax.legend(loc="upper right")
 plots.show(figure, "Probability of each next letter after “light blu”: noise around 1/30.")
 
 # %% [markdown]
-# It has no idea. The bars are noise around one thirtieth; that `a` stands out is chance, and `e` is
-# nowhere. The weights are random, and nothing has told the network yet what is likely. That is what
+# It has no idea. The bars are noise around one thirtieth: `a` stands out by chance, and `e`, the
+# right letter, gets a little less than its even share. The weights are random, and nothing has told the network yet what is likely. That is what
 # learning is for.
 
 # %% [markdown]
@@ -509,7 +538,7 @@ answer(
 #
 # <details><summary>Hint 1: what to look at</summary>
 #
-# The table of shapes in lesson 0. There are five tensors.
+# The table of shapes in lesson 0. There are five arrays with numbers to learn.
 #
 # </details>
 # <details><summary>Hint 2: the formula</summary>
@@ -535,6 +564,9 @@ def count_parameters(D, H, K):
 
 
 count_parameters = check(count_parameters)
+
+# %% [markdown]
+# With 30 letters in, 64 units and 30 letters out:
 
 # %%
 rnn, linear = torch.nn.RNN(30, 64), torch.nn.Linear(64, 30)

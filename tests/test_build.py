@@ -193,7 +193,7 @@ x = 1
 Text
 \"\"\"
 """)
-    assert [dict(cell.metadata) for cell in made.learner.cells] == [
+    assert [dict(cell.metadata) for cell in made.solved.cells] == [
         {"tags": ["nbval-ignore-output"], "slideshow": {"slide_type": "slide"}},
         {"tags": ["wide"]},
     ]
@@ -391,12 +391,19 @@ def test_cells_run_in_the_notebooks_folder_with_its_figures_and_progress_in_memo
         assert backend != "agg"
 
 
+def test_outputs_are_hidden_from_the_learner_until_the_cell_is_run():
+    made = lesson("# %% [markdown]\n# text\n\n# %%\n1 + 1\n")
+    text, code = made.learner.cells
+    assert code.metadata == {"jupyter": {"outputs_hidden": True}}
+    assert text.metadata == made.solved.cells[1].metadata == {}
+
+
 def test_widgets_versions_and_times_are_not_stored(built):
     for content in built.files[0].values():
         notebook = json.loads(content)
         assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
         assert notebook["metadata"]["language_info"] == {"name": "python"}
-        assert all(set(cell["metadata"]) <= {"tags"} for cell in notebook["cells"])
+        assert all(set(cell["metadata"]) <= {"tags", "jupyter"} for cell in notebook["cells"])
         assert b"widget-view" not in content
     outputs = cell_of(built.files[0]["notebooks/01_one.ipynb"], "IntSlider").outputs
     assert [output.get("text") for output in outputs] == ["still here\n"]

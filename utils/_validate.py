@@ -54,9 +54,11 @@ def ids_below(name, value, size):
 
 def whole(name, value, least=None):
     """`value` as an int, at least `least` if that is given."""
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
-    number = index(value)
+    try:
+        number = index(None if isinstance(value, bool | np.bool_) else value)
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{name}: expected a whole number, got {kind} {value!r}") from None
     if least is not None and number < least:
         raise ValueError(f"{name}: expected at least {least}, got {number}")
     return number
@@ -117,7 +119,9 @@ def _pick_form(name, spec, dtype, shape):
         if form.kind == kind and (len(forms) == 1 or len(shape) == len(form.axes)):
             return form
     expected = " or ".join(f"{KINDS[form.kind]} {_words(form, {})}" for form in forms)
-    error = ValueError if kind == "float" else TypeError
+    right_kind = any(form.kind == kind for form in forms)
+    fits_another = any(len(shape) == len(form.axes) for form in forms)
+    error = ValueError if right_kind and not fits_another else TypeError
     raise error(f"{name}: expected {expected}, got {dtype} of shape {shape}")
 
 
@@ -153,7 +157,6 @@ def _words(form, sizes):
 
 
 def _check_range(name, ids, size):
-    # Read as unsigned, a negative id is a huge one: one pass finds both.
-    if ids.view(f"u{ids.itemsize}").max() >= size:
-        wrong = ids.min() if ids.min() < 0 else ids.max()
-        raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {wrong}")
+    low, high = ids.min(), ids.max()
+    if low < 0 or high >= size:
+        raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {min(low, 0) or high}")

@@ -25,7 +25,13 @@ class RNNParams(NamedTuple):
     c: np.ndarray
 
 
-RNN_SHAPES = RNNParams("DH", "HH", "H", "HK", "K")
+RNN_SHAPES = {
+    "params.U": "DH",
+    "params.V": "HH",
+    "params.b": "H",
+    "params.W": "HK",
+    "params.c": "K",
+}
 
 
 def init_params(D, H, K, rng):
@@ -62,11 +68,11 @@ def count_parameters(D, H, K):
     return D * H + H * H + H + H * K + K
 
 
-def affine(x, U, b):
+def affine(x, U, b, out=None):
     """x U + b for x (...,D), or for ids x (...), where x U is a row of U (D,H) for each id."""
     if x.dtype.kind in "iu":
-        return (U + b).take(x, axis=0)
-    z = flat(x) @ U
+        return (U + b).take(x, axis=0, out=out, mode="clip")  # a mode that writes straight to out
+    z = np.dot(flat(x), U, out=None if out is None else flat(out))
     z += b
     return z.reshape(*x.shape[:-1], len(b))
 
@@ -78,11 +84,7 @@ def flat(z):
 
 def weights(params, shapes=RNN_SHAPES):
     """The weights by name, each with its shape, for `arrays` to check."""
-    kind = type(shapes)
-    try:
-        params = kind(*params)
-    except TypeError:
-        raise TypeError(f"params: expected {kind.__name__}, got {type(params).__name__}") from None
-    return {
-        f"params.{name}": pair for name, *pair in zip(kind._fields, params, shapes, strict=True)
-    }
+    if not isinstance(params, tuple | list) or len(params) != len(shapes):
+        names = ", ".join(name.removeprefix("params.") for name in shapes)
+        raise TypeError(f"params: expected the arrays {names}, got {type(params).__name__}")
+    return dict(zip(shapes, zip(params, shapes.values(), strict=True), strict=True))

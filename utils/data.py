@@ -5,6 +5,7 @@ Python's own reference text (in CPython). Made: lagged bits, a copy task for lon
 second-order Markov language, each with the best loss that any model can reach.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,18 @@ def colour_names():
     order = np.random.default_rng(949).permutation(len(names))
     held_out, train = np.split(order, [len(names) // 10])
     return tuple(Colours(tuple(names[i] for i in part), rgb[part]) for part in (train, held_out))
+
+
+def same_bag(names, rgb):
+    """Pairs (i, j) of names that have the same letters in another order.
+
+    Those whose colours rgb (n,3) differ most come first.
+    """
+    bags = {}
+    for i, name in enumerate(names):
+        bags.setdefault("".join(sorted(name)), []).append(i)
+    pairs = [pair for bag in bags.values() for pair in combinations(bag, 2)]
+    return sorted(pairs, key=lambda pair: -np.abs(rgb[pair[0]] - rgb[pair[1]]).sum())
 
 
 def python_docs():

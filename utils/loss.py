@@ -9,7 +9,8 @@ the largest logit off first; the gradient by the logits, p - 1 at the target, is
 import numpy as np
 
 from ._validate import arrays
-from .cell import flat
+
+SAFE = 16  # up to logits of this size exp() needs no help, and a pass over them is saved
 
 
 def softmax(o):
@@ -35,7 +36,7 @@ def sequence_cross_entropy(o, targets, mask):
 def sequence_cross_entropy_backward(o, targets, mask):
     """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N."""
     o, targets, weight = _checked(o, targets, mask)
-    do = o.copy()
+    do = o - _largest(o)
     weighted_cross_entropy(do, targets, weight)
     return do
 
@@ -45,7 +46,7 @@ def step_weights(mask, dtype):
     real = np.count_nonzero(mask)
     if real == 0:
         raise ValueError("mask: expected at least one True, got none")
-    return mask * np.asarray(1 / real, dtype)
+    return np.multiply(mask, 1 / real, dtype=dtype)
 
 
 def weighted_cross_entropy(o, targets, weight):
@@ -53,14 +54,15 @@ def weighted_cross_entropy(o, targets, weight):
 
     Forward and backward share the exponentials; in place, for there may be many of them.
     """
-    o, targets, weight = flat(o), targets.ravel(), weight.ravel()
-    rows = np.arange(len(o))
-    o -= _largest(o)
-    picked = o[rows, targets]
-    np.exp(o, out=o)
-    total = o.sum(-1)
-    o *= (weight / total)[:, None]
-    o[rows, targets] -= weight
+    o, K, weight = o.ravel(), o.shape[-1], weight.ravel()
+    rows, at_target = o.reshape(-1, K), np.arange(0, o.size, K) + targets.ravel()
+    if max(o.max(), -o.min()) > SAFE:
+        rows -= _largest(rows)
+    picked = o[at_target]
+    np.exp(o, o)
+    total = rows @ np.ones(K, o.dtype)
+    rows *= (weight / total)[:, None]
+    o[at_target] -= weight
     return float(weight @ (np.log(total) - picked))
 
 

@@ -32,25 +32,81 @@ def show(figure, alt):
 
 
 def cell_diagram():
-    """One step of the network: x_t and h_{t-1} go in, h_t comes out and is read out as o_t."""
-    figure, ax = plt.subplots(figsize=(8, 3.6))
-    ax.set(xlim=(0, 11), ylim=(0, 5), aspect="equal")
+    """One step of the network: x_t, h_{t-1} and b add up to a_t, tanh gives h_t, W reads it out."""
+    figure, ax = plt.subplots(figsize=(9, 3.6))
+    ax.set(xlim=(0, 12.5), ylim=(0, 5), aspect="equal")
     ax.axis("off")
-    _node(ax, 5, 0.6, "x", "$x_t$")
-    _node(ax, 1.3, 2.5, "h", "$h_{t-1}$")
-    _node(ax, 5, 2.5, "h", r"$h_t=\tanh(a_t)$", width=2.4)
-    _node(ax, 5, 4.4, "o", "$o_t$")
-    _arrow(ax, (5, 1.0), (5, 2.1), "U", "carries the input in")
-    _arrow(ax, (2.0, 2.5), (3.8, 2.5), "V")
-    ax.text(2.9, 2.25, "carries the\nmemory on", ha="center", va="top", fontsize=11, color=INK)
-    _arrow(ax, (5, 2.9), (5, 4.0), "W", "reads the memory out")
-    _arrow(ax, (6.2, 2.5), (8.2, 2.5), "")
-    ax.text(8.35, 2.5, "the memory for\nthe next step", va="center", fontsize=11, color=INK)
+    _node(ax, 4.4, 0.6, "x", "$x_t$")
+    _node(ax, 1.0, 2.5, "h", "$h_{t-1}$")
+    ax.text(4.4, 2.5, r"$\oplus$", fontsize=26, ha="center", va="center_baseline", color=INK)
+    ax.text(4.85, 2.15, "$a_t$", fontsize=13, ha="center", va="center", color=INK)
+    _arrow(ax, (4.4, 1.0), (4.4, 2.2), "U", "carries the input in")
+    _arrow(ax, (1.65, 2.5), (4.1, 2.5), "V")
+    ax.text(2.8, 2.25, "carries the\nmemory on", ha="center", va="top", fontsize=11, color=INK)
+    ax.text(4.4, 4.05, "$b$", fontsize=14, ha="center", va="center", color=INK)
+    _arrow(ax, (4.4, 3.8), (4.4, 2.8), "")
+    _arrow(ax, (4.7, 2.5), (7.05, 2.5), "")
+    ax.text(5.85, 2.78, "tanh", fontsize=12, ha="center", va="center", color=INK)
+    _node(ax, 7.7, 2.5, "h", "$h_t$")
+    _node(ax, 7.7, 4.4, "o", "$o_t$")
+    _arrow(ax, (7.7, 2.9), (7.7, 4.0), "W", "reads the memory out")
+    _arrow(ax, (8.35, 2.5), (10.2, 2.5), "")
+    ax.text(10.35, 2.5, "the memory for\nthe next step", va="center", fontsize=11, color=INK)
     show(
         figure,
-        "One step of the network. The input x_t goes through U, and the memory h_(t-1) through V, "
-        "into the new memory h_t = tanh(a_t). W reads it out as o_t; h_t itself goes on to the "
-        "next step.",
+        "One step of the network. The input x_t through U, the memory h_(t-1) through V and the "
+        "bias b add up to a_t; tanh makes it the new memory h_t. W reads it out as o_t; h_t itself "
+        "goes on to the next step.",
+    )
+
+
+def unrolled(letters, x=None, h=None, o=None):
+    """The network folded (left) and unrolled over the letters (right).
+
+    x, h, o: the texts to write into the nodes, one a step; h has h0 in front. Without them the
+    nodes carry their names.
+    """
+    T = len(letters)
+    x = x or [f"$x_{t}$" for t in range(1, T + 1)]
+    h = h or [f"$h_{t}$" for t in range(T + 1)]
+    o = o or [f"$o_{t}$" for t in range(1, T + 1)]
+    figure, ax = plt.subplots(figsize=(9, 3.9))
+    ax.set(xlim=(-3.4, 2.2 * T + 1.2), ylim=(-0.6, 5), aspect="equal")
+    ax.axis("off")
+    _column(ax, -2.2, ("$x_t$", "$h_t$", "$o_t$"), "")
+    loop = {"connectionstyle": "arc3,rad=-1.6", "arrowstyle": "-|>", "mutation_scale": 16}
+    ax.add_patch(FancyArrowPatch((-1.9, 2.95), (-1.65, 2.35), color=INK, lw=1.5, **loop))
+    ax.text(-0.9, 3.15, "$\\mathbf{V}$", fontsize=13, ha="center", va="center", color=INK)
+    ax.text(-0.55, 2.5, "=", fontsize=22, ha="center", va="center", color=INK)
+    _node(ax, 0.5, 2.5, "h", h[0])
+    for t in range(T):
+        place = 2.2 * (t + 1) + 0.5
+        _column(ax, place, (x[t], h[t + 1], o[t]), letters[t])
+        _arrow(ax, (place - 1.55, 2.5), (place - 0.65, 2.5), "V")
+    show(
+        figure,
+        f"Left the network folded, with an arrow V from its memory back to itself. Right the same "
+        f"network unrolled over the {T} letters {', '.join(letters)}: at each step U carries x up "
+        "into h, V carries h on to the next step, W carries h up into o. The nodes read: "
+        f"x {_plain(x)}; h {_plain(h)}; o {_plain(o)}.",
+    )
+
+
+def strips(names, colours):
+    """What was painted after each letter: for each name a row of fields, colours a list (T,3)."""
+    longest = max(map(len, names))
+    figure, axes = plt.subplots(len(names), 1, figsize=(9, 0.62 * len(names)), squeeze=False)
+    for ax, name, painted in zip(axes[:, 0], names, colours, strict=True):
+        ax.imshow(np.asarray(painted)[None], aspect="auto", extent=(0, len(name), 0, 1))
+        for t, letter in enumerate(name.replace(" ", "␣")):
+            ax.text(t + 0.5, -0.45, letter, ha="center", va="center", fontsize=11, color=INK)
+        ax.set(xlim=(0, longest), ylim=(0, 1))
+        ax.axis("off")
+    figure.subplots_adjust(hspace=1.0)
+    show(
+        figure,
+        "A row of coloured fields over the letters of each name: what the network painted after "
+        "each letter of " + ", ".join(names) + ".",
     )
 
 
@@ -90,6 +146,19 @@ def memory(states, texts):
         f"Heat map of the memory after each letter of {quoted}: one column a letter, one row a "
         "unit, values from -1 to 1.",
     )
+
+
+def _column(ax, place, labels, letter):
+    """x, h and o of one step, one above the other."""
+    for y, kind, label in zip((0.6, 2.5, 4.4), "xho", labels, strict=True):
+        _node(ax, place, y, kind, label)
+    _arrow(ax, (place, 1.0), (place, 2.1), "U")
+    _arrow(ax, (place, 2.9), (place, 4.0), "W")
+    ax.text(place, -0.15, letter, ha="center", va="center", fontsize=13, color=INK)
+
+
+def _plain(texts):
+    return ", ".join(text.replace("$", "") for text in texts)
 
 
 def _node(ax, x, y, kind, label, width=1.3, height=0.8):

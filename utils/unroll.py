@@ -60,10 +60,10 @@ def last_states(h, lengths):
 
 def run(x, h0, U, V, b):
     """`unroll` without the checks, and with h0 in front: states (T+1,B,H)."""
-    states = np.empty((len(x) + 1, *h0.shape), dtype=h0.dtype)
+    states = np.empty((len(x) + 1, *h0.shape), h0.dtype)
     states[0] = h0
-    states[1:] = affine(x, U, b)
-    carried = np.empty_like(h0)
+    affine(x, U, b, out=states[1:])
+    carried = np.empty(h0.shape, h0.dtype)
     for h_prev, h_t in pairwise(states):
         h_prev.dot(V, carried)  # into the same room at each step: allocating costs time
         h_t += carried

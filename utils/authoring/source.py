@@ -25,6 +25,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+# The learner is to guess first: JupyterLab shows an output once its cell has been run.
+HIDDEN = {"jupyter": {"outputs_hidden": True}}
 KEPT_KEYS = {"tags", "slideshow"}
 JUPYTEXT_KEYS = {"title", "cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}
 
@@ -87,7 +89,8 @@ def read_lesson(text: str, name: str, known: Known) -> Lesson:
         if task:
             tasks[id_] = task
         new_cell = NEW_CELL[cell.cell_type]
-        learner.append(new_cell(stub, id=id_, metadata=metadata))
+        hidden = HIDDEN if cell.cell_type == "code" else {}
+        learner.append(new_cell(stub, id=id_, metadata=metadata | hidden))
         solved.append(new_cell(answer, id=id_, metadata=metadata))
     return Lesson(
         new_notebook(cells=learner, metadata=METADATA),

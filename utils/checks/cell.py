@@ -89,8 +89,9 @@ CELL_FORWARD = Exercise(
             lambda x_t, h_prev, U, V, b: np.tanh(x_t @ V + h_prev @ U + b),
         ),
         Mistake(
-            "product the wrong way round",
-            "A vector is a row here, so it stands on the left of its matrix.",
+            "both transposed",
+            "Both U and V are used transposed (`.T`, or a product from the left). They have the "
+            "right shape as they are: U (D,H), V (H,H).",
             lambda x_t, h_prev, U, V, b: np.tanh((U @ x_t.T).T + (V @ h_prev.T).T + b),
         ),
         Mistake(
@@ -351,6 +352,17 @@ READOUT = Exercise(
             lambda h_t, W, c: h_t @ W - c,
         ),
         Mistake(
+            "matrix first",
+            "You multiply matrix @ row. With rows for vectors the row comes first: which axes "
+            "have to meet?",
+            lambda h_t, W, c: W @ h_t + c,
+        ),
+        Mistake(
+            "bias added to W",
+            "The bias is added to W before the product. Where do the brackets go?",
+            lambda h_t, W, c: h_t @ (W + c),
+        ),
+        Mistake(
             "bias twice",
             "The bias is in there twice.",
             lambda h_t, W, c: h_t @ W + 2 * c,
@@ -441,6 +453,7 @@ def _softmax_cases(rng):
     yield Case("With one sequence (B=1)", (rng.normal(size=(1, 5)),))
     yield Case("With one output (K=1)", (rng.normal(size=(3, 1)),))
     yield Case("With logits far from each other", (9 * rng.normal(size=(3, 5)),))
+    yield Case("With logits near 400", (400 + rng.normal(size=(3, 5)),))
     yield Case("With logits near 1000", (1000 + rng.normal(size=(3, 5)),))
     yield Case("With logits near -1000", (-1000 + rng.normal(size=(3, 5)),))
     rows = np.array([[1000.0], [0.0], [-1000.0]]) + rng.normal(size=(3, 5))
@@ -476,6 +489,28 @@ SOFTMAX = Exercise(
             "With logits near 1000, exp gives infinity, and infinity divided by infinity is no "
             "number. What may you subtract from a whole row without changing its probabilities?",
             lambda o: _normalise(np.exp(o)),
+        ),
+        Mistake(
+            "shift added",
+            "The largest logit is added where it should be taken off: exp gets even larger "
+            "numbers. Look at the sign.",
+            lambda o: _normalise(np.exp(o + o.max(-1, keepdims=True))),
+        ),
+        Mistake(
+            "shift above the line only",
+            "The shift is in the numerator only. Above and below the line must stand the same exp.",
+            lambda o: np.exp(_shifted(o)) / np.exp(o).sum(-1, keepdims=True),
+        ),
+        Mistake(
+            "Python's max and sum",
+            "Python's own `max` and `sum` run over the first axis of an array. The methods "
+            "`o.max` and `e.sum` can be told which axis to take.",
+            lambda o: np.exp(o - max(o)) / sum(np.exp(o - max(o))),
+        ),
+        Mistake(
+            "divided by the sum of everything",
+            "Each row is shifted by its own largest logit, but divided by the sum over all rows.",
+            lambda o: np.exp(_shifted(o)) / np.exp(_shifted(o)).sum(),
         ),
         Mistake(
             "shifted by the largest of all",
@@ -531,6 +566,12 @@ SOFTMAX = Exercise(
             "The sum over the last axis has one axis less, so it does not line up with the rows. "
             "Look up `keepdims`.",
             lambda o: np.exp(_shifted(o)) / np.exp(_shifted(o)).sum(-1),
+        ),
+        Mistake(
+            "no shift and no keepdims",
+            "The sum over the last axis has one axis less, so it does not line up with the rows: "
+            "look up `keepdims`. And logits near 1000 overflow.",
+            lambda o: np.exp(o) / np.exp(o).sum(-1),
         ),
         Mistake(
             "logarithm of the softmax",
@@ -671,6 +712,11 @@ COUNT_PARAMETERS = Exercise(
             lambda D, H, K: _weights(D, H, K) + D + K,
         ),
         Mistake(
+            "H for K",
+            "The bias of the readout has one entry per output, not per unit.",
+            lambda D, H, K: _weights(D, H, K) + H + H,
+        ),
+        Mistake(
             "everything multiplied",
             "The sizes are multiplied all together. Count each tensor by itself, then add.",
             lambda D, H, K: D * H * K,
@@ -699,7 +745,7 @@ QUESTIONS = (
         "1.1",
         choices="abc",
         answer="b",
-        because="The two bags are the same input, and the same input gives the same output.",
+        because="The two counts are the same input, and the same input gives the same output.",
         replies={
             "a": "Count again, letter by letter. The next cell does it too.",
             "c": "Size doesn't help here: what differs between the two inputs? "
@@ -708,25 +754,28 @@ QUESTIONS = (
     ),
     Question(
         "1.2",
-        answer=1.6,
-        because="1·1 + 0·0.5 from the letter, 0.5·0 + (-0.5)·(-1) from the memory, 0.1 from b.",
+        answer=1.3,
+        because="0.5 from the letter, 0.5·0.4 + (-0.5)·(-1) = 0.7 from the memory, 0.1 from b.",
         replies={
-            1.0: "That is the letter's part alone. Add the memory's part and the bias.",
-            1.1: "That leaves the memory out: row h_prev times the first column of V.",
-            1.5: "The bias is still missing.",
-            0.6: "That is memory and bias. The letter's part is missing.",
-            -0.95: "That is the second entry.",
+            0.5: "That is the letter's part alone. Add the memory's part and the bias.",
+            0.6: "That leaves the memory out: the row h_prev times the first column of V.",
+            1.2: "The bias is still missing.",
+            0.8: "That is memory and bias. The letter's part is missing.",
+            0.3: "You took the first row of V. A row times a matrix takes its columns.",
+            1.8: "You took the first row of U. The letter's 1 stands at the second place.",
+            0.2: "That is the second entry. Asked is the first.",
+            0.86: "That is h_t already. Asked is a_t, before tanh.",
         },
     ),
     Question(
         "1.3",
         choices="abc",
         answer="b",
-        because="Each column is made from the column before it, so the first letters live on in "
-        "the last memory.",
+        because="Each memory is made from the one before it, so the first letters live on in the "
+        "last memory.",
         replies={
-            "a": "That would be so for a bag of letters. Here each letter meets the memory that "
-            "the letters before it left. Look at the heat maps.",
+            "a": "That would be so if the network only counted. Here each letter meets the memory "
+            "that the letters before it left. Look at the heat maps.",
             "c": "Both end in `on`, but the memories that `o` meets are not the same. "
             "Look at the heat maps.",
         },
@@ -734,13 +783,11 @@ QUESTIONS = (
     Question(
         "1.4",
         choices="abc",
-        answer="b",
-        because="A trace is left, but over the steps it shrinks.",
+        answer="c",
+        because="With a small V the difference fades from step to step, with a large V it stays.",
         replies={
-            "a": "They never become quite equal: the difference is passed on from step to step. "
-            "Look how fast it shrinks.",
-            "c": "Each step multiplies the old memory by V and squeezes the sum. "
-            "Look what nine such steps do.",
+            "a": "For one of the two matrices that is so. Look at both curves.",
+            "b": "For one of the two matrices that is so. Look at both curves.",
         },
     ),
     Question(
@@ -757,6 +804,10 @@ QUESTIONS = (
         "1.6",
         answer=0,
         because="The same U, V and b serve at every step. Only the computation gets longer.",
-        replies={},
+        replies={
+            10: "One for each further letter? Look for a t in U, V and b of the formula.",
+            20: "One for each letter? Look for a t in U, V and b of the formula.",
+            2: "Twice as many? Look for a t in U, V and b of the formula.",
+        },
     ),
 )

@@ -79,7 +79,8 @@ def table(
 
     A difference counts beyond `tolerance` times the expected entry plus the array's largest.
     """
-    if len(slots) == 1:
+    alone = len(slots) == 1
+    if alone:
         expected, got = (expected,), (got,)
     problem = _check_count(slots, got)
     if problem:
@@ -90,7 +91,7 @@ def table(
             more, problem = table(slot, e, g, tolerance)
             rows += more
         else:
-            row, problem = _compare(slot, e, g, tolerance)
+            row, problem = _compare(slot, e, g, tolerance, alone)
             rows.append(row)
         first = first or problem
     return rows, first
@@ -99,17 +100,20 @@ def table(
 def _check_count(slots, got):
     names = ", ".join(str(s) if isinstance(s, Slot) else "RNNParams" for s in slots)
     if not isinstance(got, tuple | list):
-        return Difference(f"It returned {describe(got)}; expected {len(slots)} values: {names}.")
+        returned = f"Your function returned {describe(got)}"
+        return Difference(f"{returned}; expected {len(slots)} values: {names}.")
     if len(got) != len(slots):
-        return Difference(f"It returned {len(got)} values; expected {len(slots)}: {names}.")
+        returned = f"Your function returned {len(got)} values"
+        return Difference(f"{returned}; expected {len(slots)}: {names}.")
     return None
 
 
 def _compare(
-    slot: Slot, expected: Any, got: Any, tolerance: float
+    slot: Slot, expected: Any, got: Any, tolerance: float, alone: bool
 ) -> tuple[Row, Difference | None]:
     expected = np.asarray(expected)
-    problem = _check_type(slot, got) or _check_shape(slot, expected, np.asarray(got))
+    subject = "Your function returned" if alone else f"{slot.name} is"
+    problem = _check_type(slot, got, subject) or _check_shape(slot, expected, np.asarray(got))
     if problem:
         return Row(slot.name, _shape_of(got), "type" if slot.axes is None else "shape"), problem
     got = np.asarray(got)
@@ -136,10 +140,13 @@ def _value_difference(slot, expected, got, wrong, at, where):
             if bad.size > 1
             else f"{slot.name} is not finite: it came out as {kind}."
         )
-    text = f"{slot.name} has the right shape but wrong values"
-    if wrong.size > 1:
-        text += f" at {wrong.sum()} of {wrong.size} entries; the largest difference is at {where}"
-    text += f": expected {number(expected[at])}, got {number(got[at])}."
+    pair = f"expected {number(expected[at])}, got {number(got[at])}."
+    if not slot.axes:
+        return Difference(f"{slot.name} is wrong: {pair}", is_value=True)
+    text = (
+        f"{slot.name} has the right shape but wrong values at {wrong.sum()} of {wrong.size} "
+        f"entries; the largest difference is at {where}: {pair}"
+    )
     picture = _picture(slot, expected, got, wrong, at)
     return Difference(text + _first_wrong_step(slot, wrong), is_value=True, picture=picture)
 
@@ -167,14 +174,14 @@ def _first_wrong_step(slot, wrong):
     return f" The first wrong step is t={first}, the last t={last}."
 
 
-def _check_type(slot: Slot, got: Any) -> Difference | None:
+def _check_type(slot: Slot, got: Any, subject: str) -> Difference | None:
     if slot.axes is None:
-        return _check_number(slot, got)
+        return _check_number(slot, got, subject)
     if slot.kind == "list":
-        return _check_list(slot, got)
+        return _check_list(got, subject)
     if not isinstance(got, np.ndarray):
         expected = f"the NumPy array {slot}"
-        return Difference(f"{slot.name} is {describe(got)}; expected {expected}.")
+        return Difference(f"{subject} {describe(got)}; expected {expected}.")
     if got.dtype.kind not in {"float": "f", "int": "iu", "bool": "b"}[slot.kind]:
         return Difference(f"{slot.name} holds {got.dtype} numbers; expected {slot.kind}.")
     if slot.kind == "float" and got.dtype.itemsize < 8:
@@ -185,7 +192,7 @@ def _check_type(slot: Slot, got: Any) -> Difference | None:
     return None
 
 
-def _check_number(slot: Slot, got: Any) -> Difference | None:
+def _check_number(slot: Slot, got: Any, subject: str) -> Difference | None:
     if isinstance(got, np.ndarray) and got.ndim == 0:
         got = got[()]
     wanted = {"int": numbers.Integral, "float": numbers.Real, "bool": bool | np.bool_}[slot.kind]
@@ -193,15 +200,15 @@ def _check_number(slot: Slot, got: Any) -> Difference | None:
     if isinstance(got, wanted) and (slot.kind == "bool" or not is_bool):
         return None
     kind = {"int": "a whole number (int)", "float": "one number", "bool": "True or False"}
-    return Difference(f"{slot.name} is {describe(got)}; expected {kind[slot.kind]}.")
+    return Difference(f"{subject} {describe(got)}; expected {kind[slot.kind]}.")
 
 
-def _check_list(slot: Slot, got: Any) -> Difference | None:
+def _check_list(got: Any, subject: str) -> Difference | None:
     whole = isinstance(got, tuple | list | np.ndarray) and np.ndim(got) == 1
     if whole and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in got):
         return None
     found = f"{describe(got)}: {str(got)[:60]}" if isinstance(got, tuple | list) else describe(got)
-    return Difference(f"{slot.name} is {found}; expected a list of whole numbers.")
+    return Difference(f"{subject} {found}; expected a list of whole numbers.")
 
 
 def _check_shape(slot: Slot, expected: np.ndarray, got: np.ndarray) -> Difference | None:

@@ -71,9 +71,9 @@ def _verdict(exercise, cases, seen, report):
     expected = _expected(exercise)
     judged = [_judge(exercise, *three) for three in zip(cases, seen, expected, strict=True)]
     problems = [problem for _, problem in judged] + [_changes_inputs(seen), _remembers(seen)]
-    passed = sum(problem is None for problem in problems)
-    if passed == len(problems):
-        return replace(report, status="passed", passed=passed)
+    if not any(problems):
+        return replace(report, status="passed", passed=len(problems))
+    passed = sum(problem is None for problem in problems[: len(cases)])
     first = next(problem for problem in problems if problem)
     rows = next((rows for rows, problem in judged if problem), ())
     mistake = find_mistake(exercise, seen, problems)
@@ -207,6 +207,8 @@ def _raised(error, case):
     line, text = _line_of(error), " ".join(str(error).split())[:200]
     where = f" in the line `{line}`" if line else ""
     said = f": {text}" if text else ""
+    if isinstance(error, NameError) and hasattr(np, error.name or ""):
+        said += f" (did you mean np.{error.name}?)"
     return f"Your code raised {type(error).__name__}{where}{said}. {_shapes(case)}".rstrip()
 
 
@@ -252,7 +254,8 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
     """The known mistake whose transcript is the learner's.
 
     Alike in everything comes first. Failing that, alike wherever the learner's values are wrong
-    though of the right shape: on random numbers that is no coincidence, whatever else went wrong.
+    though of the right shape, if those are half the cases or more: on random numbers that is no
+    coincidence, whatever else went wrong.
     """
     wrong = [k for k, p in enumerate(problems[: len(seen)]) if p and p.is_value]
     rtol = max(ALIKE, exercise.tolerance)
@@ -261,7 +264,9 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
         if all(_alike(a, b, rtol) for a, b in zip(seen, bank, strict=True)):
             if not all(s.error for s in seen):  # that all raise the same says too little
                 return mistake
-        elif wrong and all(compare.same(seen[k].value, bank[k].value, rtol) for k in wrong):
+        elif 2 * len(wrong) >= len(seen) and all(
+            compare.same(seen[k].value, bank[k].value, rtol) for k in wrong
+        ):
             in_part = in_part or mistake
     return in_part
 

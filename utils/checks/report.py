@@ -13,6 +13,7 @@ LOOK = {
     "passed": ("✓", "#1e5631", "#e6f4ea"),
     "not yet": ("✗", "#7a2500", "#fdeee6"),
     "not attempted": ("○", "#33415c", "#eef2f7"),
+    "your guess": ("→", "#33415c", "#eef2f7"),
 }
 
 
@@ -20,6 +21,7 @@ LOOK = {
 class Message:
     """A verdict with a title and a text. `code` in the text is set as code.
 
+    look      how it is shown, where not as its status: a wrong guess is no failure
     identity  (kind, name) for the machine that reads the notebook, as ("question", "1.2")
     """
 
@@ -27,15 +29,17 @@ class Message:
     title: str
     text: str
     identity: tuple[str, str] = ("message", "")
+    look: str = ""
 
     def __str__(self):
-        return f"{_head(self)}: {self.title}\n  {self.text}"
+        return f"{_head(self.look or self.status)}: {self.title}\n  {self.text}"
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        head = f"<strong>{_head(self)}</strong> · {_marked(self.title)}"
-        return _box(self.status, [_paragraph(head), _paragraph(_marked(self.text))])
+        look = self.look or self.status
+        head = f"<strong>{_head(look)}</strong> · {_marked(self.title)}"
+        return _box(look, [_paragraph(head), _paragraph(_marked(self.text))])
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Report:
         return "exercise", self.exercise
 
     def __str__(self):
-        lines = [f"{_head(self)}: {self.number} {self.exercise}{self._count()}"]
+        lines = [f"{_head(self.status)}: {self.number} {self.exercise}{self._count()}"]
         lines += ["  " + text for text in (self.message, *map(_row_line, self.rows)) if text]
         if self.printed:
             lines += ["  Your function printed:", *_indented(self.printed)]
@@ -75,7 +79,9 @@ class Report:
         printer.text(str(self))
 
     def _repr_html_(self):
-        head = f"<strong>{_head(self)}</strong> · {self.number} " + _marked(f"`{self.exercise}`")
+        head = f"<strong>{_head(self.status)}</strong> · {self.number} " + _marked(
+            f"`{self.exercise}`"
+        )
         parts = [_paragraph(head + self._count())]
         parts += [_paragraph(_marked(self.message))] if self.message else []
         if self.rows:
@@ -89,7 +95,7 @@ class Report:
         return _box(self.status, parts)
 
     def _count(self):
-        return "" if self.status == "not attempted" else f" · {self.passed} of {self.total} checks"
+        return f" · {self.total} of {self.total} checks" if self.status == "passed" else ""
 
 
 @dataclass(frozen=True)
@@ -116,12 +122,12 @@ class Progress:
         return f"{done} of {len(self.rows)} exercises passed"
 
 
-def _head(message):
-    return f"{LOOK[message.status][0]} {message.status}"
+def _head(look):
+    return f"{LOOK[look][0]} {look}"
 
 
-def _box(status, parts):
-    _, ink, paper = LOOK[status]
+def _box(look, parts):
+    _, ink, paper = LOOK[look]
     style = (
         f"color:{ink};background:{paper};border-left:5px solid {ink};"
         "padding:0.4em 0.9em;margin:0.3em 0;border-radius:3px;max-width:52em"

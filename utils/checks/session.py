@@ -1,5 +1,6 @@
 """The four functions a notebook uses: check, answer, grade, progress."""
 
+import contextlib
 import difflib
 import numbers
 import sys
@@ -102,7 +103,7 @@ def _no_such_exercise(fn, name):
 def _reply(question, value):
     title = f"Question {question.number}"
     if value is Ellipsis or value is None:
-        kind = "your letter" if question.choices else "your number"
+        kind = 'your letter, in quotes as in `"a"`,' if question.choices else "your number"
         text = f"Put {kind} in place of `...`: a guess is fine, it is not graded."
         return Message("not attempted", title, text, ("question", question.number))
     given, problem = _read_answer(question, value)
@@ -110,21 +111,27 @@ def _reply(question, value):
         return Message("not yet", title, problem, ("question", question.number))
     if _is_right(question, given):
         return Message("passed", title, question.because, ("question", question.number))
-    text = question.replies.get(given, "That is not it. Read on: the next cells settle it.")
-    return Message("not yet", title, text, ("question", question.number))
+    text = question.replies.get(given, "That is not what comes out. Run the next cells and look.")
+    guess = f"{title}, {given}"
+    return Message("not yet", guess, text, ("question", question.number), look="your guess")
 
 
 def _read_answer(question, value):
+    """The letter or number given, and what is wrong with it ("" if nothing)."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
+    text = str(value).strip().lower() if isinstance(value, str | numbers.Real) else ""
     if question.choices:
-        given = str(value).strip().lower()
-        if given in list(question.choices):
-            return given, ""
-        return None, f"Expected one of {', '.join(question.choices)} in quotes; got {value!r}."
-    if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
-        return value, ""
-    return None, f"Expected a number; got {value!r}."
+        if text in list(question.choices):
+            return text, ""
+        kinds = f"one of {', '.join(question.choices)}, in quotes"
+    else:
+        with contextlib.suppress(ValueError):
+            if not isinstance(value, bool | np.bool_):
+                return float(text), ""
+        kinds = "a number"
+    got = repr(value) if text else compare.describe(value)
+    return None, f"Expected {kinds}; got {got}."
 
 
 def _is_right(question, given):

@@ -46,13 +46,14 @@ class _KeepsBuffer:
 EXERCISES = (
     Exercise(
         number="0.1",
-        returns="z_plus_b (B,H)",
+        returns="result (B,H)",
         reference=add_bias,
         cases=_add_bias_cases,
         mistakes=(
             Mistake(
                 "adds in place",
-                "`z += b` writes into the caller's z. Make a new array for the sum.",
+                "Your code writes into the caller's z, as `z += b` and `z[...] = ` do. Make a new "
+                "array for the sum.",
                 _in_place,
             ),
             Mistake(
