@@ -1,7 +1,5 @@
 """Correct answers, written in other ways than the reference: every one of them must pass."""
 
-from . import cell, start_here
+from . import cell, start_here, unroll
 
-RIGHT = {
-    name: functions for lesson in (start_here, cell) for name, functions in lesson.RIGHT.items()
-}
+RIGHT = start_here.RIGHT | cell.RIGHT | unroll.RIGHT

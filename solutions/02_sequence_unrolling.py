@@ -1,0 +1,702 @@
+# %% [markdown]
+# # 2 · Sequence unrolling
+#
+# In lesson 1 you wrote one step of reading. Now you read whole names, many at once, and of
+# different lengths. At the end a trained network paints its guess after every letter you type.
+#
+# **60 minutes**, five exercises.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from ipywidgets import Text, interact
+from tqdm.auto import tqdm
+
+from utils import plots
+from utils.cell import cell_forward, init_params
+from utils.checks import answer, check
+from utils.data import alphabet, colour_names, encode
+from utils.loss import sequence_cross_entropy, softmax  # these stand in until yours pass
+from utils.reader import colour_error, paint, train_reader
+from utils.torch_bridge import to_torch
+from utils.unroll import last_states, pad_sequences, unroll, unroll_in_chunks
+
+train, held_out = colour_names()
+letters = alphabet(train.names)
+
+# %% [markdown]
+# ## One cell, used T times · 14 minutes
+#
+# When you read a sentence you don't grow a new pair of eyes for each word. You use the same eyes
+# again, and what changes is what you have in mind.
+#
+# So it is here. The picture on the left is the whole network: one cell, whose memory goes back
+# into itself. On the right it is **unrolled**: drawn once for each letter, so that time runs from
+# left to right.
+
+# %%
+plots.unrolled("aba")
+
+# %% [markdown]
+# Every arrow marked U is the same U, and so with V and W. The picture has three cells; the network
+# has one.
+#
+# Follow it with numbers. Take one memory unit (H = 1), the letters a → 1 and b → −1, and
+# U = 1, V = 0.5, W = 2, no biases. The memory starts empty: h₀ = 0.
+#
+# | step | letter | a = x·U + h·V | h = tanh(a) | o = h·W |
+# |---|---|---|---|---|
+# | 1 | a | 1·1 + 0·0.5 = 1 | 0.76 | 1.52 |
+# | 2 | b | −1·1 + 0.76·0.5 = −0.62 | −0.55 | −1.10 |
+# | 3 | a | ? | ? | ? |
+#
+# **Question 2.1** What is a at step 3? Two digits are enough.
+
+# %%
+answer(
+    "2.1",
+    ### BEGIN SOLUTION
+    0.72,
+    ### END SOLUTION
+)
+
+# %% [markdown]
+# As a loop it is three lines. The loop body is the cell; the only thing that passes from one turn
+# to the next is h.
+
+# %%
+h, memories = 0.0, [0.0]
+for x_t in [1, -1, 1]:
+    h = np.tanh(x_t * 1 + h * 0.5)
+    memories.append(h)
+print("memories:", np.round(memories, 2))
+
+# %% [markdown]
+# The same picture again, now with the numbers in it:
+
+# %%
+h_text = [f"{h:.2f}" for h in memories]
+o_text = [f"{2 * h:.2f}" for h in memories[1:]]
+plots.unrolled("aba", ["1", "-1", "1"], h_text, o_text)
+
+# %% [markdown]
+# The first a leaves 0.76, the second a leaves 0.62: same letter, other memory before it.
+#
+# Now for real: a batch of B sequences, D inputs, H units. x has the shape (T,B,D), so `x[t]` is
+# the (B,D) that the cell reads at step t. (In the formulas the steps are counted from 1, in arrays
+# from 0, as Python does. Reports count as arrays do.)
+#
+# > **Exercise 2.1 · `unroll`** · 6 minutes · difficulty ●○○
+# >
+# > *What for:* this is the forward pass of every recurrent network in the course.
+# >
+# > Return the memories of all steps, h (T,B,H), for the inputs x (T,B,D) and the first memory
+# > h0 (B,H). h[0] is the memory *after* the first letter; h0 is not among them.
+# >
+# > *Stuck?* Open the hints, or read the solution in `solutions/02_sequence_unrolling.ipynb` and
+# > move on.
+#
+# <details><summary>Hint 1: what to look at</summary>
+#
+# The loop above. What was `h * 0.5` becomes `cell_forward`, which you wrote in lesson 1 and which
+# is imported here.
+#
+# </details>
+# <details><summary>Hint 2: the formula</summary>
+#
+# $h_t = \text{cell}(x_t, h_{t-1})$ for t = 1 … T, and all $h_t$ stacked along a new first axis
+# (`np.stack`).
+#
+# </details>
+# <details><summary>Hint 3: the skeleton</summary>
+#
+# ```python
+# h_t, memories = h0, []
+# for x_t in x:
+#     h_t = ...
+#     memories.append(...)
+# return np.stack(memories)
+# ```
+#
+# </details>
+
+
+# %%
+def unroll(x, h0, U, V, b):
+    """All memories h (T,B,H) for inputs x (T,B,D) and a first memory h0 (B,H)."""
+    ### BEGIN SOLUTION
+    h_t, memories = h0, []
+    for x_t in x:
+        h_t = cell_forward(x_t, h_t, U, V, b)
+        memories.append(h_t)
+    return np.stack(memories)
+    ### END SOLUTION
+
+
+unroll = check(unroll)
+
+# %% [markdown]
+# ## The same in PyTorch, and what it costs · 6 minutes
+#
+# `torch.nn.RNN` is this loop. `to_torch` gives it our weights, transposed, as you did by hand in
+# lesson 1.
+
+# %%
+rng = np.random.default_rng(0)
+params = init_params(D=5, H=4, K=3, rng=rng)
+x, h0 = rng.normal(size=(6, 2, 5)), rng.normal(size=(2, 4))
+
+with torch.no_grad():
+    theirs, _ = to_torch(params).recurrent(torch.from_numpy(x), torch.from_numpy(h0)[None])
+ours = unroll(x, h0, params.U, params.V, params.b)
+print("yours,     last step, first sequence:", ours[-1, 0].round(4))
+print("PyTorch's, last step, first sequence:", theirs[-1, 0].numpy().round(4))
+
+# %% [markdown]
+# **Question 2.2** You read sequences twice as long. Which of these doubles: the number of
+# parameters, or the time it takes?
+#
+# - **a** both
+# - **b** the parameters only
+# - **c** the time only
+
+# %%
+answer(
+    "2.2",
+    ### BEGIN SOLUTION
+    "c",
+    ### END SOLUTION
+)
+
+# %% [markdown]
+# Measure it. (Timings are from the machine that made this notebook, until you run the cell.)
+
+# %% tags=["nbval-ignore-output"]
+params = init_params(D=28, H=64, K=3, rng=rng)
+lengths, seconds = [64, 128, 256, 512, 1024, 2048, 4096], []
+for T in lengths:
+    x, h0 = rng.normal(size=(T, 16, 28)), np.zeros((16, 64))
+    start = time.perf_counter()
+    unroll(x, h0, params.U, params.V, params.b)
+    seconds.append(time.perf_counter() - start)
+
+# %% tags=["nbval-ignore-output"]
+figure, ax = plt.subplots(figsize=(6, 2.8))
+ax.loglog(lengths, 1000 * np.array(seconds), "o-", color=plots.COLOURS["h"], label="measured")
+per_step = seconds[-1] / lengths[-1]
+ax.loglog(lengths, 1000 * per_step * np.array(lengths), "--", color="grey", label="linear")
+ax.set(xlabel="steps T", ylabel="milliseconds")
+ax.legend()
+plots.show(figure, "Time of unroll against the number of steps: along the line of linear growth.")
+
+# %% [markdown]
+# Twice the steps, twice the time. The parameters stay: U, V and b have no T in their shapes.
+#
+# What also grows with T are the **memories**: `unroll` keeps all of them. Lesson 3 will need every
+# one.
+
+# %% [markdown]
+# ## Names of different lengths · 18 minutes
+#
+# `lemon` has 5 letters, `light blue` has 10. An array has only one T. So the short names are
+# **padded**: filled up with some id, 0 here, until all are as long as the longest. A **mask**
+# remembers which steps are real.
+#
+# | t | `tan` | `lemon` | mask of `tan` | mask of `lemon` |
+# |---|---|---|---|---|
+# | 0 | t | l | True | True |
+# | 1 | a | e | True | True |
+# | 2 | n | m | True | True |
+# | 3 | 0 | o | **False** | True |
+# | 4 | 0 | n | **False** | True |
+#
+# > **Exercise 2.2 · `pad_sequences`** · 5 minutes · difficulty ●●○
+# >
+# > *What for:* every batch of real text is made like this.
+# >
+# > Given a list of B sequences of ids, return ids (T,B), ints, filled up with `pad`, and mask
+# > (T,B), bools, True at the real steps. T is the longest length. Each sequence is a **column**,
+# > for time comes first.
+# >
+# > *Stuck?* Open the hints, or read the solution in `solutions/02_sequence_unrolling.ipynb` and
+# > move on.
+#
+# <details><summary>Hint 1: what to look at</summary>
+#
+# The table above: sequences are columns. Begin with two full arrays, `np.full` and `np.zeros`.
+#
+# </details>
+# <details><summary>Hint 2: the formula</summary>
+#
+# ids[t, b] = sequences[b][t] where t < len(sequences[b]), else pad. The mask is True exactly where
+# the first case holds.
+#
+# </details>
+# <details><summary>Hint 3: the skeleton</summary>
+#
+# ```python
+# T, B = max(...), len(sequences)
+# ids = np.full((T, B), pad)
+# mask = np.zeros((T, B), dtype=bool)
+# for b, sequence in enumerate(sequences):
+#     ids[..., b] = sequence
+#     mask[..., b] = True
+# return ids, mask
+# ```
+#
+# </details>
+
+
+# %%
+def pad_sequences(sequences, pad=0):
+    """ids (T,B) and mask (T,B) of B sequences of different lengths."""
+    ### BEGIN SOLUTION
+    T, B = max(len(sequence) for sequence in sequences), len(sequences)
+    ids = np.full((T, B), pad)
+    mask = np.zeros((T, B), dtype=bool)
+    for b, sequence in enumerate(sequences):
+        ids[: len(sequence), b] = sequence
+        mask[: len(sequence), b] = True
+    return ids, mask
+    ### END SOLUTION
+
+
+pad_sequences = check(pad_sequences)
+
+# %% [markdown]
+# How much of a batch is padding? Take all training names as one batch:
+
+# %%
+ids, mask = pad_sequences([encode(name, letters) for name in train.names])
+print(
+    "steps, T x B:",
+    ids.shape,
+    " real:",
+    f"{mask.mean():.0%}",
+    " padding:",
+    f"{1 - mask.mean():.0%}",
+)
+
+# %% [markdown]
+# More than half is padding! What is computed there must not count. To see why, we need something
+# that counts: a **loss**.
+#
+# Let the network guess the next letter after each letter, as in lesson 1: logits o (T,B,K), and
+# `targets` (T,B), the letter that really came. The loss of one step is the *surprise*, minus the
+# logarithm of the probability that the network gave to the target:
+#
+# $$\text{nll}_t = -\log p_t[\text{target}_t]$$
+#
+# It is 0 if the network was certain and right, and large if it gave the truth no chance. (nll:
+# negative log-likelihood. The average over steps is called *cross-entropy*.)
+
+# %%
+p = softmax(np.array([2.0, 1.0, 0.0]))
+for target in range(3):
+    print(f"target {target}: p = {p[target]:.3f}, nll = {-np.log(p[target]):.3f}")
+
+# %% [markdown]
+# Look at the three nll: they differ by exactly 1, as the logits do. Indeed
+# $-\log p_k = \log\sum_j e^{o_j} - o_k$: the softmax is never needed by itself.
+#
+# The loss of a batch is the mean over **real** steps:
+#
+# $$\text{loss} = \frac{\sum_{t,b} \text{mask}_{t,b}\;\text{nll}_{t,b}}{\sum_{t,b} \text{mask}_{t,b}}$$
+#
+# **Question 2.3** Suppose you forget the mask, and 60 % of the steps are padding, with target 0. A
+# lazy network always says "0, for certain" and is never right about a real letter. How will its
+# mean loss look, compared with the true one?
+#
+# - **a** better than it is
+# - **b** worse than it is
+# - **c** the same: the mean takes care of it
+
+# %%
+answer(
+    "2.3",
+    ### BEGIN SOLUTION
+    "a",
+    ### END SOLUTION
+)
+
+# %% [markdown]
+# > **Exercise 2.3 · `sequence_cross_entropy`** · 7 minutes · difficulty ●●○
+# >
+# > *What for:* lessons 3 to 5 minimise this number.
+# >
+# > Return the loss above as one float, for logits o (T,B,K), targets (T,B) and mask (T,B). It must
+# > stay right for logits of ±1000.
+# >
+# > *Stuck?* Open the hints, or read the solution in `solutions/02_sequence_unrolling.ipynb` and
+# > move on.
+#
+# <details><summary>Hint 1: what to look at</summary>
+#
+# The second formula for −log p above needs no division. What made exp overflow in lesson 1, and
+# what did you subtract?
+#
+# </details>
+# <details><summary>Hint 2: the formula</summary>
+#
+# With $z = o - \max_k o_k$ (per step): $\text{nll} = \log\sum_j e^{z_j} - z_\text{target}$.
+# `np.take_along_axis(z, targets[..., None], axis=-1)[..., 0]` picks the target's entry at every
+# step.
+#
+# </details>
+# <details><summary>Hint 3: the skeleton</summary>
+#
+# ```python
+# z = o - o.max(axis=-1, keepdims=True)
+# picked = np.take_along_axis(...)[..., 0]
+# nll = np.log(...) - picked  # (T,B)
+# return (... * nll).sum() / ...
+# ```
+#
+# </details>
+
+
+# %%
+def sequence_cross_entropy(o, targets, mask):
+    """Mean nll over the real steps, of logits o (T,B,K), targets (T,B), mask (T,B)."""
+    ### BEGIN SOLUTION
+    z = o - o.max(axis=-1, keepdims=True)
+    picked = np.take_along_axis(z, targets[..., None], axis=-1)[..., 0]
+    nll = np.log(np.exp(z).sum(axis=-1)) - picked
+    return float((mask * nll).sum() / mask.sum())
+    ### END SOLUTION
+
+
+sequence_cross_entropy = check(sequence_cross_entropy)
+
+# %% [markdown]
+# Now the lazy network of question 2.3, on all names. It gives the padding's id 0 a logit of 10 and
+# every letter 0, whatever it has read.
+
+# %%
+lazy = np.zeros((*ids.shape, len(letters)))
+lazy[..., 0] = 10.0
+everything = np.ones_like(mask)
+print(f"with the mask:    {sequence_cross_entropy(lazy, ids, mask):.2f}")
+print(f"without the mask: {sequence_cross_entropy(lazy, ids, everything):.2f}")
+print(f"knowing nothing:  {np.log(len(letters)):.2f}")
+
+# %% [markdown]
+# The lazy network is far worse than one that knows nothing. Without the mask it doesn't look so
+# bad, and training would push every network in its direction: padding is the easiest letter to
+# guess. PyTorch agrees with your loss:
+
+# %%
+o = rng.normal(size=lazy.shape)
+theirs = torch.nn.functional.cross_entropy(torch.from_numpy(o[mask]), torch.from_numpy(ids[mask]))
+print(f"yours {sequence_cross_entropy(o, ids, mask):.6f}, PyTorch's {theirs:.6f}")
+
+# %% [markdown]
+# ## In pieces · 6 minutes
+#
+# A book doesn't fit into one array. You read it chunk by chunk, and the last memory of a chunk is
+# the first of the next.
+#
+# **Question 2.4** You read `light blue` in chunks of 4, 4 and 2 letters, carrying the memory over.
+# Compared with reading it in one go, the memories are
+#
+# - **a** exactly the same
+# - **b** nearly the same
+# - **c** different after each border
+
+# %%
+answer(
+    "2.4",
+    ### BEGIN SOLUTION
+    "a",
+    ### END SOLUTION
+)
+
+# %% [markdown]
+# > **Exercise 2.4 · `unroll_in_chunks`** · 3 minutes · difficulty ●○○
+# >
+# > *What for:* lesson 5 reads long texts like this, lesson 3 cuts gradients at the borders.
+# >
+# > Return the same h (T,B,H) as `unroll`, but call `unroll` on `chunk` steps at a time. The last
+# > chunk may be shorter.
+# >
+# > *Stuck?* Open the hints, or read the solution in `solutions/02_sequence_unrolling.ipynb` and
+# > move on.
+#
+# <details><summary>Hint 1: what to look at</summary>
+#
+# `range(0, T, chunk)` gives the first step of each chunk; a slice that runs over the end is cut
+# off by Python.
+#
+# </details>
+# <details><summary>Hint 2: the formula</summary>
+#
+# The h0 of a chunk is the last memory of the chunk before it.
+#
+# </details>
+# <details><summary>Hint 3: the skeleton</summary>
+#
+# ```python
+# chunks = []
+# for start in range(0, len(x), chunk):
+#     h = unroll(x[start : ...], h0, U, V, b)
+#     chunks.append(h)
+#     h0 = ...
+# return np.concatenate(chunks)
+# ```
+#
+# </details>
+
+
+# %%
+def unroll_in_chunks(x, h0, U, V, b, chunk):
+    """The same memories h (T,B,H) as unroll, computed `chunk` steps at a time."""
+    ### BEGIN SOLUTION
+    chunks = []
+    for start in range(0, len(x), chunk):
+        h = unroll(x[start : start + chunk], h0, U, V, b)
+        chunks.append(h)
+        h0 = h[-1]
+    return np.concatenate(chunks)
+    ### END SOLUTION
+
+
+unroll_in_chunks = check(unroll_in_chunks)
+
+# %% [markdown]
+# And if you forget to carry the memory, and start every chunk afresh?
+
+# %%
+params = init_params(D=len(letters), H=16, K=3, rng=np.random.default_rng(3))
+x = np.eye(len(letters))[encode("light blue", letters)][:, None]  # (10,1,D)
+h0 = np.zeros((1, 16))
+whole = unroll(x, h0, *params[:3])
+carried = unroll_in_chunks(x, h0, *params[:3], chunk=4)
+reset = np.concatenate([unroll(part, h0, *params[:3]) for part in (x[:4], x[4:8], x[8:])])
+print("carried, difference at each letter:", np.abs(whole - carried).max(axis=(1, 2)).round(2))
+print("reset,   difference at each letter:", np.abs(whole - reset).max(axis=(1, 2)).round(2))
+
+# %% [markdown]
+# Carried: nothing is lost. Reset: every chunk begins with a network that has forgotten the name it
+# is in the middle of.
+
+# %% [markdown]
+# ## Three shapes of task, one cell · 6 minutes
+#
+# What you do with the memories decides what the network is:
+#
+# - **many to many**: read out every h_t. Guess the next letter, or paint after each letter.
+# - **many to one**: read out only the *last* h. Paint the finished name.
+# - **one to many**: give one input, then feed each output back in. Invent a name (lesson 5).
+#
+# Many to one has a trap. In a padded batch, is `h[-1]` the memory after the last letter? For a
+# short name it is not: the cell has gone on reading padding.
+
+# %%
+x, h0 = np.eye(len(letters))[ids], np.zeros((ids.shape[1], 16))
+h = unroll(x, h0, *params[:3])
+b = train.names.index("tan")
+after_n = h[2, b]
+print(
+    "'tan': difference of h[-1] from the memory after 'n':",
+    np.abs(h[-1, b] - after_n).max().round(2),
+)
+
+# %% [markdown]
+# > **Exercise 2.5 · `last_states`** · 3 minutes · difficulty ●○○
+# >
+# > *What for:* every many-to-one task on real batches.
+# >
+# > Return (B,H): of the memories h (T,B,H), for each sequence the one after its last real step.
+# > `lengths` (B,) says how many real steps each has, at least 1.
+# >
+# > *Stuck?* Open the hints, or read the solution in `solutions/02_sequence_unrolling.ipynb` and
+# > move on.
+#
+# <details><summary>Hint 1: what to look at</summary>
+#
+# A sequence of length 3 has its last real step at t = 2. NumPy can take one t for each b at once,
+# with two arrays of indices.
+#
+# </details>
+# <details><summary>Hint 2: the formula</summary>
+#
+# result[b] = h[lengths[b] − 1, b]
+#
+# </details>
+# <details><summary>Hint 3: the skeleton</summary>
+#
+# ```python
+# return h[..., np.arange(len(lengths))]
+# ```
+#
+# </details>
+
+
+# %%
+def last_states(h, lengths):
+    """(B,H): the memory of each sequence after its last real step, from h (T,B,H)."""
+    ### BEGIN SOLUTION
+    lengths = np.asarray(lengths)
+    return h[lengths - 1, np.arange(len(lengths))]
+    ### END SOLUTION
+
+
+last_states = check(last_states)
+
+# %%
+found = last_states(h, mask.sum(axis=0))
+print("memory after 'tan' found:", np.array_equal(found[b], after_n))
+
+# %% [markdown]
+# ## What need not wait · 2 minutes
+#
+# Step t has to wait for h_{t-1}. But x_t U does not: all of x is there from the start. So do that
+# product once, for all T·B letters, before the loop.
+
+
+# %%
+def unroll_hoisted(x, h0, U, V, b):
+    """unroll, with the input's part of all steps in one product."""
+    from_input = x @ U + b  # (T,B,H)
+    h_t, memories = h0, []
+    for a_t in from_input:
+        h_t = np.tanh(a_t + h_t @ V)
+        memories.append(h_t)
+    return np.stack(memories)
+
+
+print("same numbers:", np.allclose(unroll_hoisted(x, h0, *params[:3]), h, atol=1e-12))
+
+# %% tags=["nbval-ignore-output"]
+seconds = {"in the loop": [], "hoisted": []}
+for _ in range(20):
+    for name, function in [("in the loop", unroll), ("hoisted", unroll_hoisted)]:
+        start = time.perf_counter()
+        function(x[:, :32], h0[:32], *params[:3])
+        seconds[name].append(time.perf_counter() - start)
+for name, times in seconds.items():
+    print(f"{name:12}{1000 * np.median(times):6.2f} ms")
+
+# %% [markdown]
+# Same numbers, less time: one large product costs less than many small ones. This is how the
+# `utils` of this workbook, and PyTorch, do it.
+
+# %% [markdown]
+# ## The reader · 6 minutes
+#
+# Now the promised network. K = 3: red, green and blue, each squeezed into 0 … 1. It has 48 memory
+# units and is trained on the names that were not put aside. *How* is lesson 3: it changes U, V, b,
+# W and c a little, again and again, so that the painted colours come nearer to the true ones.
+
+# %% tags=["nbval-ignore-output"]
+reader = train_reader(train, letters, H=48, epochs=60, rng=np.random.default_rng(0), progress=tqdm)
+
+# %% [markdown]
+# Is it any good? Ask it for the names it has never read, and compare with someone who always says
+# the average colour:
+
+# %% tags=["nbval-ignore-output"]
+always_average = np.abs(held_out.rgb - train.rgb.mean(axis=0)).mean()
+print(f"distance to the true colour, unread names: {colour_error(reader, held_out, letters):.3f}")
+print(f"always the average colour:                 {always_average:.3f}")
+
+# %% [markdown]
+# Now watch it read. The field above each letter is what it has guessed **after** that letter.
+
+
+# %%
+def read(name):
+    """Colours (T,3) and memories (T,H) after each letter of a name."""
+    painted, h = paint(reader, encode(name, letters)[:, None])
+    return painted[:, 0], h[:, 0]
+
+
+seen = ["light blue", "dark blue", "lemon", "melon", "blue green", "green blue"]
+plots.strips(seen, [read(name)[0] for name in seen])
+
+# %% [markdown]
+# It begins with a muddy guess, for one letter says little. At `dark` it darkens, at `blue` it turns
+# blue. `lemon` and `melon` part ways, though they have the same letters; `blue green` and
+# `green blue` take different roads. Order matters, as you found in lesson 1, and now the network
+# makes use of it.
+#
+# Names that it never read. The last one is ours:
+
+# %%
+unread = ["light purple", "dark khaki", "dusty teal", "deep brown", "light green", "lemon blue"]
+plots.strips(unread, [read(name)[0] for name in unread])
+
+# %% [markdown]
+# Some it gets right, some it doesn't: what it has not learnt it can't know. Where does it go wrong,
+# and at which letter?
+#
+# Try your own: type a name and press Enter. (Small letters, spaces, `'` and `/`.)
+
+
+# %% tags=["nbval-ignore-output"]
+@interact(name=Text("dusty rose", continuous_update=False))
+def try_it(name):
+    known = [letter for letter in name.lower() if letter in letters[1:]]
+    if known:
+        plots.strips(["".join(known)], [read("".join(known))[0]])
+
+
+# %% [markdown]
+# ### Look into its memory
+#
+# The 48 numbers after each letter, for two names that differ in their first word:
+
+# %%
+both = ["dark blue", "light blue"]
+plots.memory([read(name)[1] for name in both], both)
+
+# %% [markdown]
+# No single unit means "dark". The memory is *spread out*: each unit takes part in many things, and W
+# adds them up again. So look at all units at once. Take the memory after the **last** letter of
+# every name that the network has never read, and draw the two directions in which these memories
+# differ most (the first two principal components). Each dot has the name's true colour.
+
+# %%
+ids, mask = pad_sequences([encode(name, letters) for name in held_out.names])
+last = last_states(paint(reader, ids)[1], mask.sum(axis=0))
+centred = last - last.mean(axis=0)
+directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
+across, up = directions @ centred.T
+
+figure, ax = plt.subplots(figsize=(7, 4.2))
+ax.scatter(across, up, c=held_out.rgb, s=130, edgecolor=plots.INK, linewidth=0.5)
+ax.set(xlabel="first direction", ylabel="second direction")
+plots.show(
+    figure, "A dot for each unread name, in its true colour: like colours lie near each other."
+)
+
+# %% [markdown]
+# The dots were placed by what the letters left in the memory. Yet greens lie with greens, and most
+# reds and blues find their like: while it reads, the network sorts names by what they look like.
+# Not perfectly; 828 names are not many to learn a language from.
+
+# %% [markdown]
+# ## Looking back · 2 minutes
+#
+# **You can now** read whole batches of sequences, pad and mask them, measure a loss over real
+# steps only, and carry a memory from chunk to chunk.
+#
+# **Recall** before you open the answers:
+#
+# 1. What grows with T: parameters, time, stored memories?
+# 2. Over what is the mean of the loss taken, and what happens if you forget the mask?
+# 3. Why is `h[-1]` not the last memory of every sequence in a padded batch?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Time and stored memories, both in proportion to T. The parameters don't.
+# 2. Over the real steps. Without the mask, being good at padding looks like being good.
+# 3. The short ones went on reading padding after their last letter.
+#
+# </details>
+#
+# **Next:** lesson 3, backpropagation through time. You have used a network that somebody trained;
+# there you train it yourself.

@@ -1,0 +1,59 @@
+"""The reader paints, learns, and its gradient is that of its loss."""
+
+import numpy as np
+import pytest
+
+from utils import reader
+from utils.cell import init_params
+from utils.data import Colours, alphabet, colour_names
+from utils.gradcheck import numerical_gradient, relative_error
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def test_paint_gives_a_colour_and_a_memory_for_each_letter(rng):
+    params = init_params(6, 4, 3, rng)
+    painted, h = reader.paint(params, rng.integers(0, 6, size=(5, 2)))
+    assert painted.shape == (5, 2, 3)
+    assert h.shape == (5, 2, 4)
+    assert ((painted > 0) & (painted < 1)).all()
+
+
+def test_colour_gradient_is_that_of_the_cross_entropy_over_real_steps(rng):
+    mask = np.array([[True, True], [True, False], [True, False]])
+    o, rgb = rng.normal(size=(3, 2, 3)), rng.random((2, 3))
+
+    def loss(o):
+        p = 1 / (1 + np.exp(-o))
+        nll = -(rgb * np.log(p) + (1 - rgb) * np.log(1 - p))
+        return nll[mask].sum() / mask.sum()
+
+    got = reader.colour_gradient(1 / (1 + np.exp(-o)), rgb, mask)
+    assert relative_error(got, numerical_gradient(loss, o)) < 1e-8
+    assert not got[~mask].any()
+
+
+def test_training_brings_the_colours_nearer(rng):
+    train, _ = colour_names()
+    few = Colours(train.names[:40], train.rgb[:40])
+    letters = alphabet(train.names)
+    seen = []
+    before = init_params(len(letters), 16, 3, np.random.default_rng(0))
+    after = reader.train_reader(
+        few, letters, H=16, epochs=25, rng=np.random.default_rng(0), progress=_spy(seen)
+    )
+    start, end = (reader.colour_error(p, few, letters) for p in (before, after))
+    assert end < 0.6 * start
+    assert seen == list(range(25))
+
+
+def _spy(seen):
+    def progress(steps):
+        for step in steps:
+            seen.append(step)
+            yield step
+
+    return progress

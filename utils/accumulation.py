@@ -1,0 +1,106 @@
+"""Lesson 4: gradient accumulation, a large batch in the memory of a small one.
+
+The loss is a mean over real steps. With S_i the summed loss of micro-batch i, N_i its real steps
+and g_i = ∇S_i / N_i the gradient of its own mean, the gradient of all is
+
+    g = Σ_i ∇S_i / Σ_i N_i = Σ_i (N_i / N) g_i        N = Σ_i N_i
+
+Each g_i counts by its share of the steps; to divide by the number of micro-batches instead is right
+only if all the N_i are equal. The weights change once, after the whole sum.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._validate import positive, whole
+from .bptt import loss_and_gradients
+from .optim import clip_gradients, sgd
+
+
+class Batch(NamedTuple):
+    """B sequences: x (T,B,D) or ids (T,B), targets (T,B), mask (T,B), first state h0 (B,H)."""
+
+    x: np.ndarray
+    targets: np.ndarray
+    mask: np.ndarray
+    h0: np.ndarray
+
+
+def accumulate_gradients(params, micro_batches):
+    """The loss and grads of all micro-batches as if of one batch; T and B may differ."""
+    batches = _checked(micro_batches)
+    if not batches:
+        raise ValueError("micro_batches: expected at least one, got none")
+    real = [int(np.count_nonzero(batch.mask)) for batch in batches]
+    loss, grads = 0.0, [np.zeros_like(p) for p in params]
+    for batch, n in zip(batches, real, strict=True):
+        own_loss, own_grads, *_ = loss_and_gradients(params, *batch)
+        share = n / sum(real)
+        loss += share * own_loss
+        grads = [g + share * own for g, own in zip(grads, own_grads, strict=True)]
+    return loss, type(params)(*grads)
+
+
+def update_after(n_micro, k):
+    """The indices of the micro-batches after which to update: each k-th, and the last of all."""
+    n_micro, k = whole("n_micro", n_micro, 0), whole("k", k, 1)
+    return [min(start + k, n_micro) - 1 for start in range(0, n_micro, k)]
+
+
+def train_epoch(params, micro_batches, k, lr, max_norm):
+    """params after one epoch of SGD, one update for each k micro-batches (fewer at the end).
+
+    Gradients are clipped to max_norm, or not at all if it is None.
+    """
+    for window in _windows(micro_batches, k):
+        _, grads = accumulate_gradients(params, window)
+        if max_norm is not None:
+            grads, _ = clip_gradients(grads, max_norm)  # once an update: the sum, not its parts
+        params = sgd(params, grads, lr)
+    return params
+
+
+def train_epoch_torch(model, micro_batches, optimizer, k, max_norm):
+    """The same in PyTorch: model(x, h0) gives logits (T,B,K); trained in place, None returned."""
+    from torch.nn.functional import cross_entropy
+    from torch.nn.utils import clip_grad_norm_
+
+    if max_norm is not None:
+        max_norm = positive("max_norm", max_norm)
+    model.zero_grad()  # gradients add up in .grad, those of an earlier run too
+    for window in _windows(micro_batches, k):
+        n_real = sum(int(batch.mask.sum()) for batch in window)
+        for x, targets, mask, h0 in window:
+            nll = cross_entropy(model(x, h0)[mask], targets[mask], reduction="sum")
+            (nll / n_real).backward()
+        if max_norm is not None:
+            clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        model.zero_grad()
+
+
+def activation_bytes(T, B, H, k, itemsize=8):
+    """Bytes of the states, h0 included, that one of k micro-batches of a batch keeps for BPTT."""
+    T, B, H = whole("T", T, 1), whole("B", B, 1), whole("H", H, 1)
+    k, itemsize = whole("k", k, 1), whole("itemsize", itemsize, 1)
+    rows = -(-B // k)  # B / k, rounded up
+    return (T + 1) * rows * H * itemsize
+
+
+def _windows(micro_batches, k):
+    """The micro-batches of each update: k of them, fewer in the last."""
+    batches, start = _checked(micro_batches), 0
+    for last in update_after(len(batches), k):
+        yield batches[start : last + 1]
+        start = last + 1
+
+
+def _checked(micro_batches):
+    try:
+        return [Batch(*batch) for batch in micro_batches]
+    except TypeError:
+        raise TypeError(
+            "micro_batches: expected a list of Batch(x, targets, mask, h0), "
+            f"got {type(micro_batches).__name__}"
+        ) from None
