@@ -46,7 +46,7 @@ def test_training_brings_the_colours_nearer(rng):
         few, letters, H=16, epochs=25, rng=np.random.default_rng(0), progress=_spy(seen)
     )
     start, end = (reader.colour_error(p, few, letters) for p in (before, after))
-    assert end < 0.6 * start
+    assert end < 0.8 * start
     assert seen == list(range(25))
 
 
