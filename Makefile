@@ -8,7 +8,8 @@ READY := .venv/.ready
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --dist loadscope
 export PYTHONUTF8 := 1
 # The matrices here are small: threads would spend their time waiting for each other.
-export OPENBLAS_NUM_THREADS ?= 1
+OPENBLAS_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS
 
 .PHONY: help lab test lint unit notebooks build lock clean
 

@@ -598,5 +598,5 @@ print("PyTorch has", theirs - count_parameters(30, 64, 30), "more: its second bi
 #
 # </details>
 #
-# **Next:** lesson 2, sequence unrolling. There the loop in `read` becomes a network of its own,
+# **Next:** [lesson 2, sequence unrolling](02_sequence_unrolling.ipynb). There the loop in `read` becomes a network of its own,
 # whole batches are read at once, and a trained network paints its guess after every letter.
