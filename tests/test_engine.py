@@ -252,6 +252,18 @@ def test_global_random_state_of_torch_is_as_before():
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_values_that_print_alike_are_told_apart():
+    message = grade_body(lambda h, _: h * (1 + 1e-8)).message
+    assert "off (float32 on the way?)" in message
+
+
+def test_threads_of_torch_are_as_before():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    grade_body(lambda h, _: (torch.set_num_threads(7), h)[1])
+    assert torch.get_num_threads() == before
+
+
 def test_unknown_exercise():
     with pytest.raises(ValueError, match="'nonsense' is no exercise; expected one of add_bias"):
         grade("nonsense", right)

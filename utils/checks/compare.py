@@ -141,6 +141,8 @@ def _value_difference(slot, expected, got, wrong, at, where):
             else f"{slot.name} is not finite: it came out as {kind}."
         )
     pair = f"expected {number(expected[at])}, got {number(got[at])}."
+    if number(expected[at]) == number(got[at]):
+        pair = f"{pair[:-1]}, {abs(got[at] - expected[at]):.1g} off (float32 on the way?)."
     if not slot.axes:
         return Difference(f"{slot.name} is wrong: {pair}", is_value=True)
     text = (
@@ -204,8 +206,8 @@ def _check_number(slot: Slot, got: Any, subject: str) -> Difference | None:
 
 
 def _check_list(got: Any, subject: str) -> Difference | None:
-    whole = isinstance(got, tuple | list | np.ndarray) and np.ndim(got) == 1
-    if whole and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in got):
+    flat = isinstance(got, tuple | list) or (isinstance(got, np.ndarray) and got.ndim == 1)
+    if flat and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in got):
         return None
     found = f"{describe(got)}: {str(got)[:60]}" if isinstance(got, tuple | list) else describe(got)
     return Difference(f"{subject} {found}; expected a list of whole numbers.")
@@ -283,6 +285,8 @@ def _close(a, b, rtol):
     if a.dtype.kind not in "biufc" or b.dtype.kind not in "biufc":
         return a.dtype == b.dtype and bool(np.all(a == b))
     if rtol == 0:
+        if a.dtype == b.dtype and a.tobytes() == b.tobytes():
+            return True  # the usual case, and quicker
         return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc" and b.dtype.kind in "fc")
     a, b = _float(a), _float(b)
     finite = b[np.isfinite(b)]

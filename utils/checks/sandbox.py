@@ -105,7 +105,11 @@ def _everything_put_back(printed: io.TextIOBase):
     streams = sys.stdin, sys.stdout, sys.stderr
     numpy_random, python_random = np.random.get_state(), random.getstate()
     torch = sys.modules.get("torch")  # never imported only for this
-    torch_state = torch and (torch.get_rng_state(), torch.get_default_dtype())
+    torch_state = torch and (
+        torch.get_rng_state(),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+    )
     folder, recursion = os.getcwd(), sys.getrecursionlimit()
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     try:
@@ -113,6 +117,8 @@ def _everything_put_back(printed: io.TextIOBase):
             warnings.simplefilter("ignore")
             builtins.input = getpass.getpass = _no_input
             sys.stdin, sys.stdout, sys.stderr = io.StringIO(), printed, printed
+            if torch:
+                torch.set_num_threads(1)  # the arrays are small: more would wait for each other
             if shell:
                 shell.ask_exit = _no_exit  # exit() in a notebook would end the kernel
             yield
@@ -127,5 +133,6 @@ def _everything_put_back(printed: io.TextIOBase):
         if torch_state:
             torch.set_rng_state(torch_state[0])
             torch.set_default_dtype(torch_state[1])
+            torch.set_num_threads(torch_state[2])
         os.chdir(folder)
         sys.setrecursionlimit(recursion)
