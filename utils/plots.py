@@ -8,7 +8,7 @@ import io
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73"}
 TINTS = {"x": "#f6dfeb", "h": "#d6e8f5", "o": "#d3efe6"}
@@ -92,21 +92,59 @@ def unrolled(letters, x=None, h=None, o=None):
     )
 
 
-def strips(names, colours):
-    """What was painted after each letter: for each name a row of fields, colours a list (T,3)."""
-    longest = max(map(len, names))
+def strips(names, colours, true=None):
+    """What was painted after each letter: for each name a row of fields, colours a list (T,3).
+
+    `true`, a colour for each name, is shown at the right.
+    """
+    width = max(map(len, names)) + (2 if true is not None else 0)
     figure, axes = plt.subplots(len(names), 1, figsize=(9, 0.62 * len(names)), squeeze=False)
-    for ax, name, painted in zip(axes[:, 0], names, colours, strict=True):
-        ax.imshow(np.asarray(painted)[None], aspect="auto", extent=(0, len(name), 0, 1))
-        for t, letter in enumerate(name.replace(" ", "␣")):
+    for k, (ax, name, painted) in enumerate(zip(axes[:, 0], names, colours, strict=True)):
+        fields = [(t, letter, painted[t]) for t, letter in enumerate(name.replace(" ", "␣"))]
+        if true is not None:
+            fields.append((width - 1, "true", true[k]))
+        for t, letter, colour in fields:
+            ax.add_patch(Rectangle((t, 0), 1, 1, color=colour, linewidth=0))
             ax.text(t + 0.5, -0.45, letter, ha="center", va="center", fontsize=11, color=INK)
-        ax.set(xlim=(0, longest), ylim=(0, 1))
+        ax.set(xlim=(0, max(width, 8)), ylim=(0, 1))
         ax.axis("off")
     figure.subplots_adjust(hspace=1.0)
     show(
         figure,
         "A row of coloured fields over the letters of each name: what the network painted after "
-        "each letter of " + ", ".join(names) + ".",
+        "each letter of " + ", ".join(names) + (", and the true colour." if true else "."),
+    )
+
+
+def three_shapes():
+    """Many to many, many to one, one to many: where inputs go in and outputs are read."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2))
+    shapes = {
+        "many to many": ("xxx", "ooo"),
+        "many to one": ("xxx", "  o"),
+        "one to many": ("x  ", "ooo"),
+    }
+    for ax, (title, (inputs, outputs)) in zip(axes, shapes.items(), strict=True):
+        ax.set(xlim=(-0.2, 5.6), ylim=(0, 5), aspect="equal", title=title)
+        ax.axis("off")
+        for t in range(3):
+            place = 0.7 + 2 * t
+            _node(ax, place, 2.5, "h", f"$h_{t + 1}$")
+            if t:
+                _arrow(ax, (place - 1.35, 2.5), (place - 0.65, 2.5), "")
+            if inputs[t] == "x":
+                _node(ax, place, 0.6, "x", f"$x_{t + 1}$")
+                _arrow(ax, (place, 1.0), (place, 2.1), "")
+            if outputs[t] == "o":
+                _node(ax, place, 4.4, "o", f"$o_{t + 1}$")
+                _arrow(ax, (place, 2.9), (place, 4.0), "")
+            if title == "one to many" and t:  # an output is the next input
+                _arrow(ax, (place - 1.6, 4.05), (place - 0.45, 2.95), "")
+    show(
+        figure,
+        "Three unrolled networks. Many to many: x into and o out of every step. Many to one: o out "
+        "of the last step only. One to many: x into the first step only; each o goes on into the "
+        "next step.",
     )
 
 

@@ -227,7 +227,7 @@ def _line_of(error):
     trace, line = error.__traceback__, ""
     while trace:
         file, module = trace.tb_frame.f_code.co_filename, trace.tb_frame.f_globals["__name__"]
-        if "site-packages" not in file and not module.startswith(__package__):
+        if "site-packages" not in file and not module.startswith("utils."):
             line = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
     return line

@@ -794,6 +794,10 @@ def _loss_cases(rng):
     o[0, 0], targets = (-1000, 1000, 998, 1000, -1000), rng.integers(5, size=(6, 3))
     targets[0, 0], mask[0, 0] = 0, True  # at least here a real step is all but impossible
     yield case("With logits of 1000 and -1000 in one step", 5, mask, o, targets)
+    o = rng.choice([-1000.0, 900.0], (6, 3, 5))
+    targets = rng.integers(5, size=(6, 3))
+    np.put_along_axis(o, targets[..., None], 1000, -1)
+    yield case("With the target's logit far above the others", 5, mask, o, targets)
     mask = _ends(6, (3, 6, 1))
     o = np.where(mask[..., None], 1, 1000) * rng.normal(size=(6, 3, 5))
     yield case("With huge logits at padding", 5, mask, o)
@@ -832,6 +836,14 @@ def _of_nll(change):
 def _of_steps(nll):
     """A loss that goes wrong at the single steps: nll(o, targets) (T,B)."""
     return lambda o, targets, mask: _mean(nll(o, targets), mask)
+
+
+def _shifted_by(number):
+    def nll(o, targets):
+        z = o - number(o, axis=-1, keepdims=True)
+        return np.log(np.exp(z).sum(-1)) - _picked(z, targets)
+
+    return nll
 
 
 def _bernoulli(o, targets):
@@ -1001,6 +1013,18 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
                     np.log(np.exp(o - o.max()).sum(-1)) - _picked(o - o.max(), targets)
                 )
             ),
+        ),
+        Mistake(
+            "shifted by the mean",
+            "Subtracting the mean helps, but a logit far above it still overflows. Which number "
+            "of a step makes its largest exponent 0?",
+            _of_steps(_shifted_by(np.mean)),
+        ),
+        Mistake(
+            "shifted by the smallest",
+            "You subtract the smallest logit of a step, which leaves the others large and "
+            "positive. Which number makes the largest exponent 0?",
+            _of_steps(_shifted_by(np.min)),
         ),
         Mistake(
             "log of a probability that became 0",
@@ -1772,6 +1796,8 @@ QUESTIONS = (
         because="1·1 from the letter, and -0.55·0.5 = -0.275 from the memory: 0.725.",
         replies={
             1: "That is the letter's part. The memory after step 2 is not 0.",
+            -0.275: "That is the memory's part. The letter's part is missing.",
+            0.275: "That is the memory's part, and without its sign.",
             0.62: "That is h at step 3, after tanh. Asked is a, before it.",
             0.45: "V halves the memory before it is added.",
         },
