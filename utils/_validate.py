@@ -1,8 +1,9 @@
 """Arguments checked once, at the door, so that the loops behind it need not.
 
-One line a function says what every argument must be, in the letters of the lessons:
+A line above a function says what its arrays must be, in the letters of the lessons:
 
-    x, h0, U = arrays(x=(x, "TBD|TB<D"), h0=(h0, "BH"), U=(U, "DH"))
+    @checked(x="TBD|TB<D", h0="BH", U="DH", V="HH", b="H")
+    def unroll(x, h0, U, V, b):
 
 "DH"    floats of shape (D, H)            "TB<K"  whole numbers of shape (T, B), each in [0, K)
 "D4H"   floats of shape (D, 4 H)          "TB<"   whole numbers of shape (T, B)
@@ -10,8 +11,9 @@ One line a function says what every argument must be, in the letters of the less
 "A|B"   one or the other, by the dtype    A letter has one size in all arguments, at least 1.
 """
 
+import inspect
 import re
-from functools import lru_cache
+from functools import lru_cache, wraps
 from operator import index
 from typing import NamedTuple
 
@@ -30,19 +32,48 @@ class Form(NamedTuple):
     any_lead: bool
 
 
+def checked(**specs):
+    """Decorator: the function gets the arguments named in `specs` as arrays, the floats in one
+    common dtype, or an error that names the first bad one.
+
+    The spec of a NamedTuple of weights is a NamedTuple of specs.
+    """
+    names, flat_specs = [], []
+    for name, spec in specs.items():
+        fields = getattr(spec, "_fields", None)
+        names += [f"{name}.{field}" for field in fields] if fields else [name]
+        flat_specs += spec if fields else [spec]
+    names, flat_specs = tuple(names), tuple(flat_specs)
+
+    def decorate(function):
+        signature = inspect.signature(function)
+        order = list(signature.parameters)
+        plan = [(order.index(name), spec) for name, spec in specs.items()]
+
+        @wraps(function)
+        def with_checked_arguments(*args, **kwargs):
+            if kwargs or len(args) != len(order):
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                args = bound.args
+            values = []
+            for place, spec in plan:
+                values += [args[place]] if type(spec) is str else _fields_of(args[place], spec)
+            found, args = iter(_check(names, flat_specs, values)), list(args)
+            for place, spec in plan:
+                one = type(spec) is str
+                args[place] = next(found) if one else type(spec)(*(next(found) for _ in spec))
+            return function(*args)
+
+        return with_checked_arguments
+
+    return decorate
+
+
 def arrays(**named):
-    """The arguments as arrays, the floats in one common dtype; an error names the first bad one."""
-    found, signature = [], []
-    for name, (value, spec) in named.items():
-        array = _as_array(name, value)
-        found.append(array)
-        signature.append((name, spec, array.dtype, array.shape))
-    limits, dtype = _check_forms(tuple(signature))
-    for name, place, size in limits:
-        _check_range(name, found[place], size)
-    if dtype:
-        return [a.astype(dtype, copy=False) if a.dtype.kind in "fc" else a for a in found]
-    return found
+    """The same for a single call: arrays(x=(x, "TBD"), U=(U, "DH")) gives the list [x, U]."""
+    values, specs = zip(*named.values(), strict=True)
+    return _check(tuple(named), specs, values)
 
 
 def ids_below(name, value, size):
@@ -85,6 +116,16 @@ def generator(rng):
     return rng
 
 
+def _check(names, specs, values):
+    found = [_as_array(name, value) for name, value in zip(names, values, strict=True)]
+    limits, dtype = _check_forms(names, specs, tuple([(a.dtype, a.shape) for a in found]))
+    for name, place, size in limits:
+        _check_range(name, found[place], size)
+    if dtype:
+        return [a.astype(dtype, copy=False) if a.dtype.kind in "fc" else a for a in found]
+    return found
+
+
 def _as_array(name, value):
     try:
         return np.asarray(value)
@@ -93,13 +134,13 @@ def _as_array(name, value):
 
 
 @lru_cache(maxsize=512)
-def _check_forms(signature):
+def _check_forms(names, specs, forms):
     """Dtypes and shapes, without the values: the same ones, met again, are known to be right.
 
     Gives the limits of ids, (name, place, size), and the dtype to cast floats to if they differ.
     """
     sizes, limited, floats = {}, [], set()
-    for place, (name, spec, dtype, shape) in enumerate(signature):
+    for place, (name, spec, (dtype, shape)) in enumerate(zip(names, specs, forms, strict=True)):
         form = _pick_form(name, spec, dtype, shape)
         _match_shape(name, form, shape, sizes)
         if form.kind == "float":
@@ -160,3 +201,10 @@ def _check_range(name, ids, size):
     low, high = ids.min(), ids.max()
     if low < 0 or high >= size:
         raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {min(low, 0) or high}")
+
+
+def _fields_of(value, specs):
+    if not isinstance(value, tuple | list) or len(value) != len(specs):
+        names = ", ".join(specs._fields)
+        raise TypeError(f"params: expected the arrays {names}, got {type(value).__name__}")
+    return value

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._validate import arrays, generator, whole
+from ._validate import checked, generator, whole
 
 
 class RNNParams(NamedTuple):
@@ -25,13 +25,7 @@ class RNNParams(NamedTuple):
     c: np.ndarray
 
 
-RNN_SHAPES = {
-    "params.U": "DH",
-    "params.V": "HH",
-    "params.b": "H",
-    "params.W": "HK",
-    "params.c": "K",
-}
+RNN_SHAPES = RNNParams("DH", "HH", "H", "HK", "K")
 
 
 def init_params(D, H, K, rng):
@@ -45,20 +39,18 @@ def init_params(D, H, K, rng):
     return RNNParams(U, V, np.zeros(H), W, np.zeros(K))
 
 
+@checked(x_t="BD|B<D", h_prev="BH", U="DH", V="HH", b="H")
 def cell_forward(x_t, h_prev, U, V, b):
     """The next memory h_t (B,H) from input x_t and memory h_prev (B,H).
 
     x_t is (B,D), or (B,) ids: the number of the one input that is 1, the others being 0.
     """
-    x_t, h_prev, U, V, b = arrays(
-        x_t=(x_t, "BD|B<D"), h_prev=(h_prev, "BH"), U=(U, "DH"), V=(V, "HH"), b=(b, "H")
-    )
     return np.tanh(affine(x_t, U, b) + h_prev @ V)
 
 
+@checked(h_t="...H", W="HK", c="K")
 def readout(h_t, W, c):
     """The logits o_t (...,K) read out of the memory h_t (...,H)."""
-    h_t, W, c = arrays(h_t=(h_t, "...H"), W=(W, "HK"), c=(c, "K"))
     return affine(h_t, W, c)
 
 
@@ -80,11 +72,3 @@ def affine(x, U, b, out=None):
 def flat(z):
     """z (T,B,N) as a matrix (T·B,N): one matrix product for all steps, where `@` makes T."""
     return z.reshape(-1, z.shape[-1])
-
-
-def weights(params, shapes=RNN_SHAPES):
-    """The weights by name, each with its shape, for `arrays` to check."""
-    if not isinstance(params, tuple | list) or len(params) != len(shapes):
-        names = ", ".join(name.removeprefix("params.") for name in shapes)
-        raise TypeError(f"params: expected the arrays {names}, got {type(params).__name__}")
-    return dict(zip(shapes, zip(params, shapes.values(), strict=True), strict=True))

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._validate import arrays, generator, whole
-from .bptt import back_to_input, input_weights, times
-from .cell import affine, flat, weights
+from ._validate import checked, generator, whole
+from .bptt import back_to_input, input_weights, one_step_back, times
+from .cell import affine, flat
 
 
 class LSTMParams(NamedTuple):
@@ -41,15 +41,8 @@ class GRUParams(NamedTuple):
     c: np.ndarray
 
 
-READOUT = {"params.W": "HK", "params.c": "K"}
-LSTM_SHAPES = {"params.U": "D4H", "params.V": "H4H", "params.b": "4H", **READOUT}
-GRU_SHAPES = {
-    "params.U": "D3H",
-    "params.V": "H3H",
-    "params.b_in": "3H",
-    "params.b_rec": "3H",
-    **READOUT,
-}
+LSTM_SHAPES = LSTMParams("D4H", "H4H", "4H", "HK", "K")
+GRU_SHAPES = GRUParams("D3H", "H3H", "3H", "3H", "HK", "K")
 
 
 def init_lstm(D, H, K, rng):
@@ -69,20 +62,18 @@ def init_gru(D, H, K, rng):
     return GRUParams(U, V, np.zeros(3 * H), np.zeros(3 * H), W, np.zeros(K))
 
 
+@checked(x_t="BD|B<D", h_prev="BH", c_prev="BH", U="D4H", V="H4H", b="4H")
 def lstm_cell_forward(x_t, h_prev, c_prev, U, V, b):
     """h_t (B,H) and c_t (B,H) from input x_t (B,D), or ids (B,), and the state before."""
-    x_t, h_prev, c_prev, U, V, b = _lstm_arrays("B", x_t, h_prev, c_prev, U, V, b)
     return _lstm_step(affine(x_t, U, b) + h_prev @ V, c_prev)
 
 
+@checked(x_t="BD|B<D", h_prev="BH", c_prev="BH", U="D4H", V="H4H", b="4H", dh_t="BH", dc_t="BH")
 def lstm_cell_backward(dh_t, dc_t, x_t, h_prev, c_prev, U, V, b):
     """Back through one step: dx_t, dh_prev, dc_prev, dU, dV, db.
 
     dh_t and dc_t are the gradients by the two results of the step.
     """
-    x_t, h_prev, c_prev, U, V, b, dh_t, dc_t = _lstm_arrays(
-        "B", x_t, h_prev, c_prev, U, V, b, dh_t=(dh_t, "BH"), dc_t=(dc_t, "BH")
-    )
     gates = _lstm_gates(affine(x_t, U, b) + h_prev @ V)
     c_t = gates[1] * c_prev + gates[0] * gates[2]
     da, dc_prev = _lstm_step_back(dh_t, dc_t, gates, c_prev, c_t)
@@ -90,9 +81,9 @@ def lstm_cell_backward(dh_t, dc_t, x_t, h_prev, c_prev, U, V, b):
     return dx_t, da @ V.T, dc_prev, dU, h_prev.T @ da, da.sum(0)
 
 
+@checked(x="TBD|TB<D", h0="BH", c0="BH", U="D4H", V="H4H", b="4H")
 def lstm_unroll(x, h0, c0, U, V, b):
     """All h (T,B,H) and c (T,B,H) for x (T,B,D), or ids (T,B), from h0 and c0 (B,H)."""
-    x, h0, c0, U, V, b = _lstm_arrays("TB", x, h0, c0, U, V, b)
     states, h_t, c_t = [], h0, c0
     for a_t in affine(x, U, b):
         h_t, c_t = _lstm_step(a_t + h_t @ V, c_t)
@@ -101,22 +92,14 @@ def lstm_unroll(x, h0, c0, U, V, b):
     return np.stack(h), np.stack(c)
 
 
+@checked(x="TBD|TB<D", h0="BH", c0="BH", params=LSTM_SHAPES, h="TBH", c="TBH", do="TBK")
 def lstm_bptt(do, x, h0, c0, h, c, params):
     """Gradients through all steps: grads (LSTMParams), dx (None for ids), dh0, dc0.
 
     do (T,B,K) is the gradient by the logits; h, c (T,B,H) are the unrolled states.
     """
-    x, h0, c0, *params, h, c, do = arrays(
-        x=(x, "TBD|TB<D"),
-        h0=(h0, "BH"),
-        c0=(c0, "BH"),
-        **weights(params, LSTM_SHAPES),
-        h=(h, "TBH"),
-        c=(c, "TBH"),
-        do=(do, "TBK"),
-    )
     U, V, b, W, _ = params
-    before, c_before = np.concatenate([h0[None], h[:-1]]), np.concatenate([c0[None], c[:-1]])
+    before, c_before = one_step_back(h, h0), one_step_back(c, c0)
     gates = _lstm_gates(affine(x, U, b) + times(before, V))  # all states are known: all at once
     dh, da = times(do, W.T), np.empty((*h.shape[:2], len(b)), h.dtype)
     dh_next, dc = np.zeros_like(h0), np.zeros_like(c0)
@@ -124,48 +107,40 @@ def lstm_bptt(do, x, h0, c0, h, c, params):
         now = [gate[t] for gate in gates]
         da[t], dc = _lstm_step_back(dh[t] + dh_next, dc, now, c_before[t], c[t])
         dh_next = da[t] @ V.T
-    dU, dV = input_weights(x, da, len(U)), flat(before).T @ flat(da)
+    dU, dV = input_weights(x, flat(da), len(U)), flat(before).T @ flat(da)
     grads = LSTMParams(dU, dV, flat(da).sum(0), flat(h).T @ flat(do), flat(do).sum(0))
     return grads, back_to_input(da, x, U), dh_next, dc
 
 
+@checked(x_t="BD|B<D", h_prev="BH", U="D3H", V="H3H", b_in="3H", b_rec="3H")
 def gru_cell_forward(x_t, h_prev, U, V, b_in, b_rec):
     """h_t (B,H) from input x_t (B,D), or ids (B,), and the state before."""
-    x_t, h_prev, U, V, b_in, b_rec = _gru_arrays("B", x_t, h_prev, U, V, b_in, b_rec)
     return _gru_step(affine(x_t, U, b_in), h_prev, V, b_rec)
 
 
+@checked(x_t="BD|B<D", h_prev="BH", U="D3H", V="H3H", b_in="3H", b_rec="3H", dh_t="BH")
 def gru_cell_backward(dh_t, x_t, h_prev, U, V, b_in, b_rec):
     """Back through one step: dx_t, dh_prev, dU, dV, db_in, db_rec."""
-    x_t, h_prev, U, V, b_in, b_rec, dh_t = _gru_arrays(
-        "B", x_t, h_prev, U, V, b_in, b_rec, dh_t=(dh_t, "BH")
-    )
     gates = _gru_gates(affine(x_t, U, b_in), affine(h_prev, V, b_rec))
     da, ds, kept = _gru_step_back(dh_t, gates, h_prev)
     dx_t, dU = back_to_input(da, x_t, U), input_weights(x_t, da, len(U))
     return dx_t, kept + ds @ V.T, dU, h_prev.T @ ds, da.sum(0), ds.sum(0)
 
 
+@checked(x="TBD|TB<D", h0="BH", U="D3H", V="H3H", b_in="3H", b_rec="3H")
 def gru_unroll(x, h0, U, V, b_in, b_rec):
     """All h (T,B,H) for x (T,B,D), or ids (T,B), from h0 (B,H)."""
-    x, h0, U, V, b_in, b_rec = _gru_arrays("TB", x, h0, U, V, b_in, b_rec)
     states = [h0]
     for a_t in affine(x, U, b_in):
         states.append(_gru_step(a_t, states[-1], V, b_rec))
     return np.stack(states[1:])
 
 
+@checked(x="TBD|TB<D", h0="BH", params=GRU_SHAPES, h="TBH", do="TBK")
 def gru_bptt(do, x, h0, h, params):
     """Gradients through all steps: grads (GRUParams), dx (None for ids), dh0."""
-    x, h0, *params, h, do = arrays(
-        x=(x, "TBD|TB<D"),
-        h0=(h0, "BH"),
-        **weights(params, GRU_SHAPES),
-        h=(h, "TBH"),
-        do=(do, "TBK"),
-    )
     U, V, b_in, b_rec, W, _ = params
-    before = np.concatenate([h0[None], h[:-1]])
+    before = one_step_back(h, h0)
     gates = _gru_gates(affine(x, U, b_in), affine(before, V, b_rec))
     dh, da = times(do, W.T), np.empty((*h.shape[:2], len(b_in)), h.dtype)
     ds, dh_next = np.empty_like(da), np.zeros_like(h0)
@@ -173,7 +148,7 @@ def gru_bptt(do, x, h0, h, params):
         now = [gate[t] for gate in gates]
         da[t], ds[t], kept = _gru_step_back(dh[t] + dh_next, now, before[t])
         dh_next = kept + ds[t] @ V.T
-    dU, dV = input_weights(x, da, len(U)), flat(before).T @ flat(ds)
+    dU, dV = input_weights(x, flat(da), len(U)), flat(before).T @ flat(ds)
     dW, dbias = flat(h).T @ flat(do), flat(do).sum(0)
     grads = GRUParams(dU, dV, flat(da).sum(0), flat(ds).sum(0), dW, dbias)
     return grads, back_to_input(da, x, U), dh_next
@@ -236,18 +211,3 @@ def _uniform(D, H, K, gates, rng):
     bound = 1 / np.sqrt(H)
     shapes = (D, gates * H), (H, gates * H), (H, K)
     return [generator(rng).uniform(-bound, bound, shape) for shape in shapes]
-
-
-def _lstm_arrays(lead, x, h_prev, c_prev, U, V, b, **more):
-    """The arguments checked: those of one step at lead "B", those of all at "TB"."""
-    names = ("x_t", "h_prev", "c_prev") if lead == "B" else ("x", "h0", "c0")
-    specs = (x, f"{lead}D|{lead}<D"), (h_prev, "BH"), (c_prev, "BH")
-    shared = {"U": (U, "D4H"), "V": (V, "H4H"), "b": (b, "4H")}
-    return arrays(**dict(zip(names, specs, strict=True)), **shared, **more)
-
-
-def _gru_arrays(lead, x, h_prev, U, V, b_in, b_rec, **more):
-    names = ("x_t", "h_prev") if lead == "B" else ("x", "h0")
-    specs = (x, f"{lead}D|{lead}<D"), (h_prev, "BH")
-    shared = {"U": (U, "D3H"), "V": (V, "H3H"), "b_in": (b_in, "3H"), "b_rec": (b_rec, "3H")}
-    return arrays(**dict(zip(names, specs, strict=True)), **shared, **more)

@@ -8,36 +8,37 @@ the largest logit off first; the gradient by the logits, p - 1 at the target, is
 
 import numpy as np
 
-from ._validate import arrays
+from ._validate import checked
 
 SAFE = 16  # up to logits of this size exp() needs no help, and a pass over them is saved
 
 
+@checked(o="...K")
 def softmax(o):
     """Probabilities of the shape of the logits o (...,K); the last axis sums to 1."""
-    (o,) = arrays(o=(o, "...K"))
     e = np.exp(o - _largest(o))
     return e / e.sum(-1, keepdims=True)
 
 
+@checked(o="TBK", targets="TB<K", mask="TB?")
 def sequence_cross_entropy(o, targets, mask):
     """Mean of -log p[target] over the real steps: o (T,B,K) logits, targets (T,B), mask (T,B).
 
     A float, or a complex number if the logits are complex (the complex-step check).
     Raises ValueError if no step is real: there is nothing to take the mean of.
     """
-    o, targets, weight = _checked(o, targets, mask)
+    weight = step_weights(mask, o.real.dtype)
     z = o - _largest(o)
     picked = np.take_along_axis(z, targets[..., None], -1)[..., 0]
     nll = np.log(np.exp(z).sum(-1)) - picked
     return (weight * nll).sum().item()
 
 
+@checked(o="TBK", targets="TB<K", mask="TB?")
 def sequence_cross_entropy_backward(o, targets, mask):
     """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N."""
-    o, targets, weight = _checked(o, targets, mask)
     do = o - _largest(o)
-    weighted_cross_entropy(do, targets, weight)
+    weighted_cross_entropy(do, targets, step_weights(mask, o.dtype))
     return do
 
 
@@ -64,11 +65,6 @@ def weighted_cross_entropy(o, targets, weight):
     rows *= (weight / total)[:, None]
     o[at_target] -= weight
     return float(weight @ (np.log(total) - picked))
-
-
-def _checked(o, targets, mask):
-    o, targets, mask = arrays(o=(o, "TBK"), targets=(targets, "TB<K"), mask=(mask, "TB?"))
-    return o, targets, step_weights(mask, o.real.dtype)
 
 
 def _largest(o):

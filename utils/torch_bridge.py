@@ -11,7 +11,7 @@ from torch import nn
 
 from ._validate import arrays
 from .accumulation import Batch
-from .cell import RNN_SHAPES, RNNParams, weights
+from .cell import RNN_SHAPES, RNNParams
 from .gates import GRU_SHAPES, LSTM_SHAPES, GRUParams, LSTMParams
 
 LAYERS = [
@@ -46,7 +46,10 @@ def to_torch(params):
             f"params: expected RNNParams, LSTMParams or GRUParams, got {type(params).__name__}"
         )
     layer, shapes = found[0]
-    U, V, *biases, W, c = arrays(**weights(params, shapes))
+    specs = {
+        f"params.{name}": spec for name, *spec in zip(params._fields, params, shapes, strict=True)
+    }
+    U, V, *biases, W, c = arrays(**specs)
     dtype = torch.float32 if U.dtype == np.float32 else torch.float64
     recurrent, readout = layer(*U.shape[:1], len(V), dtype=dtype), nn.Linear(*W.shape, dtype=dtype)
     if len(biases) == 1:

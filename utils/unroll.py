@@ -10,22 +10,23 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._validate import arrays, whole
+from ._validate import arrays, checked, whole
 from .cell import affine
 
 
+@checked(x="TBD|TB<D", h0="BH", U="DH", V="HH", b="H")
 def unroll(x, h0, U, V, b):
     """All states h (T,B,H) of the cell fed with x (T,B,D), or ids x (T,B), from state h0 (B,H)."""
-    return run(*_checked(x, h0, U, V, b))[1:]
+    return run(x, h0, U, V, b)[1:]
 
 
+@checked(x="TBD|TB<D", h0="BH", U="DH", V="HH", b="H")
 def unroll_in_chunks(x, h0, U, V, b, chunk):
     """The same as `unroll`, `chunk` steps at a time: the last state is carried to the next chunk.
 
     Raises ValueError if chunk < 1. It need not divide T: the last chunk may be shorter.
     """
     chunk = whole("chunk", chunk, 1)
-    x, h0, U, V, b = _checked(x, h0, U, V, b)
     chunks = []
     for steps in pieces(len(x), chunk):
         chunks.append(run(x[steps], h0, U, V, b)[1:])
@@ -50,9 +51,9 @@ def pad_sequences(sequences, pad=0):
     return ids, mask
 
 
+@checked(h="TBH", lengths="B<")
 def last_states(h, lengths):
     """(B,H): of states h (T,B,H) each sequence's last real one; lengths (B,) are 1 … T."""
-    h, lengths = arrays(h=(h, "TBH"), lengths=(lengths, "B<"))
     if lengths.min() < 1 or lengths.max() > len(h):
         raise ValueError(f"lengths: expected each in 1 … T={len(h)}, got {lengths.tolist()}")
     return h[lengths - 1, np.arange(h.shape[1])]
@@ -74,7 +75,3 @@ def run(x, h0, U, V, b):
 def pieces(T, size):
     """Slices of `size` steps that cover T steps, the last one shorter if need be."""
     return [slice(start, min(start + size, T)) for start in range(0, T, size)]
-
-
-def _checked(x, h0, U, V, b):
-    return arrays(x=(x, "TBD|TB<D"), h0=(h0, "BH"), U=(U, "DH"), V=(V, "HH"), b=(b, "H"))

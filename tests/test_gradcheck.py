@@ -1,0 +1,89 @@
+"""The gradient checks check out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tests.strategies import assert_close, problem, problems, refused, seeds
+from utils.bptt import bptt
+from utils.cell import readout
+from utils.gradcheck import complex_step_gradient, numerical_gradient, relative_error, rtrl
+from utils.loss import sequence_cross_entropy
+from utils.unroll import unroll
+
+
+def cubic(w):
+    return (w**3).sum() + w.ravel()[0] * w.ravel()[-1]
+
+
+def gradient_of_cubic(w):
+    grad = np.array(3 * w**2)
+    grad.ravel()[0] += w.ravel()[-1]
+    grad.ravel()[-1] += w.ravel()[0]
+    return grad
+
+
+@given(seeds)
+def test_both_find_a_gradient_known_by_hand(seed):
+    w = np.random.default_rng(seed).standard_normal((3, 2))
+    w.flags.writeable = False
+    assert_close(numerical_gradient(cubic, w), gradient_of_cubic(w), 1e-8)
+    assert_close(complex_step_gradient(cubic, w), gradient_of_cubic(w), 1e-15)
+
+
+def test_any_shape():
+    for shape in [(), (1,), (2, 3, 2)]:
+        w = np.full(shape, 0.5)
+        assert_close(numerical_gradient(cubic, w), gradient_of_cubic(w), 1e-8)
+        assert_close(complex_step_gradient(cubic, w), gradient_of_cubic(w), 1e-15)
+
+
+def test_the_complex_step_is_exact_and_differences_are_not():
+    p = problem(T=8, B=3, D=4, H=5, K=3)
+    U, _, b, W, c = p.params
+
+    def loss(V):
+        h = unroll(p.x, p.h0, U, V, b)
+        return sequence_cross_entropy(readout(h, W, c), p.targets, p.mask)
+
+    exact = complex_step_gradient(loss, p.params.V)
+    assert_close(complex_step_gradient(loss, p.params.V, 1e-30), exact, 1e-15)
+    errors = {eps: relative_error(numerical_gradient(loss, p.params.V, eps), exact)
+              for eps in (1e-1, 1e-3, 1e-5, 1e-8, 1e-11)}  # fmt: skip
+    assert min(errors, key=errors.get) == 1e-5
+    assert 1e-13 < errors[1e-5] < 1e-8
+    assert max(errors[1e-1], errors[1e-11]) > 1e-5
+
+
+def test_float32_stays_float32_in_differences():
+    w = np.array([1, 2], dtype=np.float32)
+    assert numerical_gradient(cubic, w, 1e-2).dtype == np.float32
+    assert complex_step_gradient(cubic, w).dtype == np.float64
+
+
+@given(problems())
+def test_rtrl_is_bptt(p):
+    h = unroll(p.x, p.h0, *p.params[:3])
+    expected, _, _ = bptt(p.do, p.x, p.h0, h, p.params)
+    assert_close(rtrl(p.do, p.x, p.h0, h, p.params), expected, 1e-12)
+
+
+def test_relative_error():
+    assert relative_error([1.0, 2.0], [1.0, 2.0]) == 0
+    assert relative_error([1.0, 3.0], [1.0, 4.0]) == 0.25
+    assert relative_error([0.0, 0.0], [0.0, 0.0]) == 0
+    with pytest.raises(ValueError, match=r"got: expected shape \(2,\), got shape \(1,\)"):
+        relative_error([1.0], [1.0, 2.0])
+
+
+def test_bad_arguments_are_named():
+    w = np.ones(2)
+    for check in (numerical_gradient, complex_step_gradient):
+        refused(ValueError, "eps: expected more than 0, got 0", check, cubic, w, 0)
+        refused(
+            TypeError, r"w: expected float32 or float64 .* got int64", check, cubic, w.astype(int)
+        )
+    refused(TypeError, "loss: expected a complex", complex_step_gradient, lambda w: abs(w).sum(), w)
+    p = problem()
+    h = unroll(p.x, p.h0, *p.params[:3])
+    refused(ValueError, "do: expected", rtrl, p.do[1:], p.x, p.h0, h, p.params)
