@@ -11,7 +11,7 @@ export PYTHONUTF8 := 1
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-.PHONY: help lab test lint unit notebooks build lock clean
+.PHONY: help lab test lint unit notebooks bench build lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,11 +26,14 @@ lint: $(READY)  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: $(READY)  ## unit tests, banks of mistakes, sources and notebooks in step
-	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 tests
+unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+
+bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md (some minutes)
+	$(BIN)/python -m utils.authoring.benchmark
 
 build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
 	$(BIN)/python -m utils.authoring.build $(ARGS)

@@ -19,6 +19,7 @@ from utils.data import (
     markov2,
     markov2_perplexities,
     python_docs,
+    same_bag,
 )
 from utils.language_model import ngram_perplexity
 
@@ -151,3 +152,9 @@ def test_bad_arguments_are_named():
     refused(ValueError, "delay: expected at least 1", copy_task, 1, 0, 2, 1, rng)
     refused(TypeError, "n: expected a whole number", markov2, 1.5, rng)
     refused(TypeError, "rng: expected", markov2, 5, None)
+
+
+def test_same_bag_finds_anagrams_the_most_different_colours_first():
+    names = ("ab c", "melon", "c ab", "lemon", "x", "lmeon")
+    rgb = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0.1], [0, 1, 1], [0, 0, 0], [1, 0, 0.5]])
+    assert same_bag(names, rgb) == [(1, 3), (3, 5), (1, 5), (0, 2)]
