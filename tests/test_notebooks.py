@@ -86,5 +86,10 @@ def test_links_between_lessons_lead_somewhere(name):
                 assert (ROOT / "notebooks" / target).exists(), target
 
 
-def test_every_lesson_of_the_registry_has_a_source():
-    assert [name[1] for name in NAMES] == [title[0] for title in LESSONS]
+@pytest.mark.parametrize("name", NAMES)
+def test_every_lesson_asks_before_it_tells(name):
+    assert sum(number[0] == name[1] for number in QUESTIONS) >= 2
+
+
+def test_every_lesson_has_its_place_in_the_registry():
+    assert {name[1] for name in NAMES} <= {title[0] for title in LESSONS}

@@ -1,5 +1,6 @@
 """Correct answers, written in other ways than the reference: every one of them must pass."""
 
-from . import cell, start_here, unroll
+from . import accumulation, bptt, cell, gates, language_model, start_here, unroll
 
-RIGHT = start_here.RIGHT | cell.RIGHT | unroll.RIGHT
+LESSONS = (start_here, cell, unroll, bptt, accumulation, language_model, gates)
+RIGHT = {name: functions for lesson in LESSONS for name, functions in lesson.RIGHT.items()}

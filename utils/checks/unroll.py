@@ -787,7 +787,8 @@ def _loss_cases(rng):
     yield case("With T = B = K = 1", 1, _ends(1, (1,)))
     mask = _holes(rng, 6, 3)
     yield case("With logits near 1000", 5, mask, 1000 + rng.normal(size=(6, 3, 5)))
-    yield case("With logits near -1000", 5, mask, -1000 + rng.normal(size=(6, 3, 5)))
+    rows = rng.normal(size=(6, 3, 5)) - [1000, 1000, 2000, 1000, 1000]
+    yield case("With logits near -1000 and -2000", 5, mask, rows)
     rows = rng.choice([-1000.0, 0.0, 1000.0], (6, 3, 1)) + rng.normal(size=(6, 3, 5))
     yield case("With steps near 1000 and steps near -1000", 5, mask, rows)
     o = rng.choice([-1000.0, 998.0, 1000.0], (6, 3, 5))
@@ -1215,6 +1216,12 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
             "works in float32",
             "Somewhere the numbers become float32, which keeps only 7 digits.",
             lambda o, targets, mask: float(_mean(_nll(o.astype(np.float32), targets), mask)),
+        ),
+        Mistake(
+            "float32 at the end",
+            "The loss came back as a float32, which keeps only 7 digits. What converts it at the "
+            "end?",
+            _of_nll(lambda nll, mask: np.float32(_mean(nll, mask))),
         ),
         Mistake(
             "rounds",
