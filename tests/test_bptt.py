@@ -111,8 +111,8 @@ def test_the_order_of_the_batch_changes_nothing_but_the_order(p):
 @given(problems())
 def test_a_training_step_is_the_lessons_in_turn(p):
     loss, grads, _, dh0 = step_by_step(p)
-    for block in (1, 300, lesson.BLOCK):  # bytes: one step at a time, a few, all
-        with mock.patch.object(lesson, "BLOCK", block):
+    for rows in (1, 6, lesson.ROWS):  # one step at a time, a few, all
+        with mock.patch.object(lesson, "ROWS", rows):
             got = loss_and_gradients(p.params, *p.batch)
         assert_close(got, (loss, grads, dh0, states(p)[-1]), 1e-12)
 

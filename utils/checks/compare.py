@@ -274,7 +274,8 @@ def same(a: Any, b: Any, rtol: float = 0.0) -> bool:
         if type(a) is not type(b) or a.shape != b.shape or a.dtype.kind != b.dtype.kind:
             return False
         return _close(a, b, rtol)
-    if isinstance(a, numbers.Number) and isinstance(b, numbers.Number):
+    number = numbers.Number | np.bool_
+    if isinstance(a, number) and isinstance(b, number):
         return _close(np.asarray(a), np.asarray(b), rtol)
     if isinstance(a, str | bytes | None.__class__):
         return a == b

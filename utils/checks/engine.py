@@ -144,6 +144,7 @@ def _wrong_signature(exercise, fn, case):
     return None
 
 
+@functools.cache
 def _inputs(exercise):
     return list(inspect.signature(exercise.reference).parameters)
 
@@ -271,7 +272,7 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
     telling = next(iter(wrong or (k for k, s in enumerate(seen) if not s.error)), None)
     if telling is None:
         return None  # that all raise the same says too little
-    rtol = max(ALIKE, exercise.tolerance)
+    rtol, expected = max(ALIKE, exercise.tolerance), _expected(exercise)
     in_part = None
     for mistake in exercise.mistakes:
         if inspect.isfunction(mistake.wrong):
@@ -282,7 +283,9 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
         if all(_alike(a, b, rtol) for a, b in zip(seen, bank, strict=True)):
             return mistake
         if 2 * len(wrong) >= len(seen) and all(
-            compare.same(seen[k].value, bank[k].value, rtol) for k in wrong
+            compare.same(seen[k].value, bank[k].value, rtol)
+            and not compare.same(expected[k].value, bank[k].value, rtol)
+            for k in wrong
         ):
             in_part = in_part or mistake
     return in_part

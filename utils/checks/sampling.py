@@ -2,7 +2,7 @@
 
 Any method of sampling is right, so that draws cannot be compared one by one. Counts that the right
 chances may well give are seen as the right chances, without any noise; counts that a known mistake
-may well give as the chances of that mistake; all others as they are.
+may well give as the chances of that mistake; all others as the shares counted.
 """
 
 import copy
@@ -76,7 +76,8 @@ def drawn(fn: Callable, right: Callable, mistakes: tuple, situations: list, rng,
     except Differs:
         return False, _fine(n), *shaped(laws)
     if not _fit(laws, counts):
-        shares = [c / DRAWS for c in counts]
+        pairs = zip(laws, counts, strict=True)
+        shares = [law if _may_give(law, c) else c / DRAWS for law, c in pairs]
         fitting = [laws for laws in map(laws_of, bank) if _fit(laws, counts)]
         laws = max(fitting, key=lambda laws: _likelihood(laws, counts), default=shares)
     return True, _fine(n), *shaped(laws)
