@@ -16,7 +16,7 @@ from .cell import RNN_SHAPES, RNNParams, affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces, run
 
-BLOCK = 2**21  # bytes of states worked on at a time, few enough for the processor's cache
+ROWS = 2048  # steps times sequences in a block: matrix products of fewer rows are slower
 
 
 @checked(x_t="BD|B<D", h_prev="BH", U="DH", V="HH", h_t="BH", dh_t="BH")
@@ -85,9 +85,9 @@ def loss_and_gradients(params, x, targets, mask, h0):
     """
     weight = step_weights(mask, h0.dtype)
     states = run(x, h0, *params[:3])
-    blocks = pieces(len(x), _steps_in_a_block(h0, params))
+    blocks = pieces(len(x), max(1, ROWS // len(h0)))
     stored = ((steps, states[steps.start : steps.stop + 1]) for steps in blocks[::-1])
-    return *_back_through(stored, params, x, targets, weight), states[-1].copy()
+    return _back_through(stored, params, x, targets, weight)
 
 
 @checked(x="TBD|TB<D", h0="BH", params=RNN_SHAPES, targets="TB<K", mask="TB?")
@@ -100,14 +100,13 @@ def checkpointed_gradients(params, x, targets, mask, h0):
     weight = step_weights(mask, h0.dtype)
     stretches = pieces(len(x), round(len(x) ** 0.5))
     starts = [h0]
-    for steps in stretches:
+    for steps in stretches[:-1]:
         starts.append(run(x[steps], starts[-1], *params[:3])[-1].copy())
-    last = starts.pop()
     again = (
         (steps, run(x[steps], start, *params[:3]))
         for steps, start in zip(stretches[::-1], starts[::-1], strict=True)
     )
-    return *_back_through(again, params, x, targets, weight), last
+    return _back_through(again, params, x, targets, weight)
 
 
 def errors_through_time(dh, h, V, carried=None):
@@ -158,21 +157,25 @@ def times(z, W):
 
 
 def _back_through(stretches, params, x, targets, weight):
-    """Loss, grads and dh0 from stretches of steps with their states, the last stretch first.
+    """Loss, grads, dh0 and the last state from stretches of steps, each (steps, states).
 
-    Each stretch hands the error that is left at its start to the one before.
+    The last stretch comes first; each hands the error that is left at its start to the next.
     """
-    loss, grads, carried = 0.0, None, None
+    loss, grads, carried, last = 0.0, None, None, None
     for steps, states in stretches:
-        before, h = states[:-1], states[1:]
-        do = affine(h, params.W, params.c)
-        loss += weighted_cross_entropy(do, targets[steps], weight[steps])
-        da, carried = errors_through_time(times(do, params.W.T), h, params.V, carried)
-        part = sum_over_steps(do, da, x[steps], before, h, len(params.U))
-        grads = part if grads is None else RNNParams(*map(np.add, grads, part, grads))  # in place
-    return loss, grads, carried
+        batch = x[steps], targets[steps], weight[steps]
+        part_loss, part, carried = _back_through_one(states, params, *batch, carried)
+        loss += part_loss
+        if last is None:
+            grads, last = part, states[-1].copy()  # a copy, lest it keeps all states alive
+        else:
+            grads = RNNParams(*map(np.add, grads, part, grads))  # in place
+    return loss, grads, carried, last
 
 
-def _steps_in_a_block(h0, params):
-    """How many steps' states, or logits if those are larger, fill a block."""
-    return max(1, BLOCK // (len(h0) * max(params.W.shape) * h0.itemsize))
+def _back_through_one(states, params, x, targets, weight, carried):
+    before, h = states[:-1], states[1:]
+    do = affine(h, params.W, params.c)
+    loss = weighted_cross_entropy(do, targets, weight)
+    da, carried = errors_through_time(times(do, params.W.T), h, params.V, carried)
+    return loss, sum_over_steps(do, da, x, before, h, len(params.U)), carried
