@@ -131,7 +131,7 @@ def test_activation_bytes_are_those_of_the_states():
 def test_float32_stays_and_plain_tuples_will_do():
     p = problem(B=4, dtype=np.float32)
     micro_batches = [tuple(batch) for batch in cut(p, [3, 1])]
-    loss, grads = accumulate_gradients(p.params, micro_batches)
+    loss, grads = accumulate_gradients(list(p.params), micro_batches)
     assert type(loss) is float
     assert isinstance(grads, RNNParams)
     after = train_epoch(p.params, micro_batches, 1, 0.1, 1.0)

@@ -60,6 +60,17 @@ def test_logits_of_a_thousand_neither_overflow_nor_lose_the_loss(dtype):
     assert p.dtype == do.dtype == dtype
 
 
+def test_any_order_in_memory_and_any_kind_of_integer_will_do():
+    p = problem(K=3)
+    expected = sequence_cross_entropy_backward(p.do, p.targets, p.mask)
+    for targets in (p.targets.astype(np.uint64), p.targets.astype(np.int8), p.targets.tolist()):
+        o = np.asfortranarray(p.do)
+        assert_close(sequence_cross_entropy_backward(o, targets, p.mask), expected, 1e-15)
+        assert sequence_cross_entropy(o, targets, p.mask) == pytest.approx(
+            sequence_cross_entropy(p.do, p.targets, p.mask), rel=1e-14
+        )
+
+
 def test_one_output_has_nothing_to_lose():
     o, targets, mask = np.full((2, 3, 1), 5.0), np.zeros((2, 3), int), np.ones((2, 3), bool)
     assert sequence_cross_entropy(o, targets, mask) == 0

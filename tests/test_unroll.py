@@ -90,6 +90,15 @@ def test_views_and_lists_are_as_good():
     assert_close(unroll(*(a.tolist() for a in (p.x, p.h0, U, V, b))), h, 1e-14)
 
 
+def test_ids_of_any_kind_of_integer_will_do():
+    p = problem(ids=True)
+    h = unroll(p.x, p.h0, *p.params[:3])
+    for kind in (np.uint64, np.uint8, np.int16):
+        assert_close(unroll(p.x.astype(kind), p.h0, *p.params[:3]), h, 0)
+        lengths = p.lengths.astype(kind)
+        assert_close(last_states(h, lengths), last_states(h, p.lengths), 0)
+
+
 def test_bad_arguments_are_named():
     p = problem()
     U, V, b = p.params[:3]

@@ -118,11 +118,11 @@ def generator(rng):
 
 def _check(names, specs, values):
     found = [_as_array(name, value) for name, value in zip(names, values, strict=True)]
-    limits, dtype = _check_forms(names, specs, tuple([(a.dtype, a.shape) for a in found]))
+    limits, casts = _check_forms(names, specs, tuple([(a.dtype, a.shape) for a in found]))
     for name, place, size in limits:
         _check_range(name, found[place], size)
-    if dtype:
-        return [a.astype(dtype, copy=False) if a.dtype.kind in "fc" else a for a in found]
+    for place, dtype in casts:
+        found[place] = found[place].astype(dtype)
     return found
 
 
@@ -137,18 +137,22 @@ def _as_array(name, value):
 def _check_forms(names, specs, forms):
     """Dtypes and shapes, without the values: the same ones, met again, are known to be right.
 
-    Gives the limits of ids, (name, place, size), and the dtype to cast floats to if they differ.
+    Gives the limits of ids, (name, place, size), and (place, dtype) of what has to be cast.
     """
-    sizes, limited, floats = {}, [], set()
+    sizes, limited, floats, casts = {}, [], [], []
     for place, (name, spec, (dtype, shape)) in enumerate(zip(names, specs, forms, strict=True)):
         form = _pick_form(name, spec, dtype, shape)
         _match_shape(name, form, shape, sizes)
         if form.kind == "float":
-            floats.add(dtype)
+            floats.append((place, dtype))
+        if dtype.kind == "u":  # unsigned ids do not add up with others
+            casts.append((place, np.dtype(np.int64)))
         if form.below:
             limited.append((name, place, form.below))
-    limits = [(name, place, sizes[letter]) for name, place, letter in limited]
-    return limits, np.result_type(*floats) if len(floats) > 1 else None
+    if floats:
+        common = np.result_type(*(dtype for _, dtype in floats))
+        casts += [(place, common) for place, dtype in floats if dtype != common]
+    return [(name, place, sizes[letter]) for name, place, letter in limited], casts
 
 
 def _pick_form(name, spec, dtype, shape):

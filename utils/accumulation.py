@@ -15,6 +15,7 @@ import numpy as np
 
 from ._validate import positive, whole
 from .bptt import loss_and_gradients
+from .cell import RNNParams
 from .optim import clip_gradients, sgd
 
 
@@ -33,13 +34,13 @@ def accumulate_gradients(params, micro_batches):
     if not batches:
         raise ValueError("micro_batches: expected at least one, got none")
     real = [int(np.count_nonzero(batch.mask)) for batch in batches]
-    loss, grads = 0.0, [np.zeros_like(p) for p in params]
+    loss, grads = 0.0, [0] * len(params)
     for batch, n in zip(batches, real, strict=True):
         own_loss, own_grads, *_ = loss_and_gradients(params, *batch)
         share = n / sum(real)
         loss += share * own_loss
         grads = [g + share * own for g, own in zip(grads, own_grads, strict=True)]
-    return loss, type(params)(*grads)
+    return loss, RNNParams(*grads)
 
 
 def update_after(n_micro, k):

@@ -136,20 +136,19 @@ def lagged_bits_floors():
     return tuple(float(_entropy_of_bit(q).mean()) for q in (p.mean(), p.mean(axis=1), p))
 
 
-def copy_task(length, delay, symbols, B, rng):
-    """Remember `length` symbols for `delay` steps, then say them: x, targets, mask, each (T,B).
+def copy_task(delay, symbols, B, rng):
+    """Remember a symbol through `delay` steps of noise, then say it: x, targets, mask (T,B).
 
-    T = 2 length + delay. Ids: 0 is a blank, 1 says "now", 2 and up are the symbols. Only the answer
-    counts; who remembers nothing has a loss of log(symbols), who remembers all has 0. Task of
-    Hochreiter & Schmidhuber (1997) in the form of Arjovsky, Shah & Bengio (2016).
+    T = delay + 2. Ids: 0 says "now", 1 to `symbols` are the symbols, as many after them are noise.
+    Only the last step counts. Who remembers nothing has a loss of log(symbols), who remembers 0.
+    In the manner of Bengio, Simard & Frasconi (1994) and Hochreiter & Schmidhuber (1997).
     """
-    length, delay = whole("length", length, 1), whole("delay", delay, 1)
-    symbols, B = whole("symbols", symbols, 2), whole("B", B, 1)
-    shown = generator(rng).integers(2, 2 + symbols, size=(length, B))
-    x = np.zeros((2 * length + delay, B), dtype=np.int64)
+    delay, symbols, B = whole("delay", delay, 1), whole("symbols", symbols, 2), whole("B", B, 1)
+    first = generator(rng).integers(1, symbols + 1, size=(1, B))
+    noise = rng.integers(symbols + 1, 2 * symbols + 1, size=(delay, B))
+    x = np.concatenate([first, noise, np.zeros_like(first)])
     targets, mask = np.zeros_like(x), np.zeros(x.shape, dtype=bool)
-    x[:length], x[length + delay - 1] = shown, 1
-    targets[-length:], mask[-length:] = shown, True
+    targets[-1], mask[-1] = first, True
     return x, targets, mask
 
 
@@ -157,6 +156,7 @@ def markov2(n, rng):
     """n ids (n,) of a language of 6 symbols in which two symbols decide on the next."""
     n = whole("n", n, 1)
     cumulative = _markov2_table().cumsum(-1)
+    cumulative[..., -1] = 1  # it may be rounded to a little less
     chances = generator(rng).random(n)
     ids, before, last = np.empty(n, dtype=np.int64), 0, 0
     for t in range(n):

@@ -37,7 +37,7 @@ def sequence_cross_entropy(o, targets, mask):
 @checked(o="TBK", targets="TB<K", mask="TB?")
 def sequence_cross_entropy_backward(o, targets, mask):
     """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N."""
-    do = o - _largest(o)
+    do = np.subtract(o, _largest(o), order="C")
     weighted_cross_entropy(do, targets, step_weights(mask, o.dtype))
     return do
 

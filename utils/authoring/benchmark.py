@@ -38,6 +38,7 @@ TARGETS = {  # at most so many times the bound by threads, and PyTorch on 1 thre
 }
 # On one thread processor time, which other work on the machine does not stretch.
 CLOCKS = {1: "process_time", 2: "perf_counter"}
+SAMPLE = 0.02  # seconds: a training loop, not a step alone
 LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -137,8 +138,8 @@ def interleaved(functions, seconds, clock):
     for function in functions:
         function()
         start = time.perf_counter()
-        function()  # a sample is a training loop of about 20 ms
-        repeats.append(max(1, round(0.02 / (time.perf_counter() - start))))
+        function()
+        repeats.append(max(1, round(SAMPLE / (time.perf_counter() - start))))
     rows, end = [], time.perf_counter() + seconds
     while len(rows) < 5 or time.perf_counter() < end:
         row = [0.0] * len(functions)
