@@ -216,7 +216,9 @@ def measure_memory(case, dtype, T=None, k=1):
     }[case]
     tracemalloc.start()
     step()
-    return tracemalloc.get_traced_memory()[1], states
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak, states
 
 
 def in_own_process(threads, **what):
