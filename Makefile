@@ -27,7 +27,7 @@ lint: $(READY)  ## style of the code
 	$(BIN)/ruff format --check .
 
 unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
-	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --cov --cov-report=term tests
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions

@@ -8,8 +8,14 @@ from tests.right_answers import RIGHT
 from utils.checks import grade
 from utils.checks.registry import EXERCISES, LESSONS, QUESTIONS
 
-EVERY_MISTAKE = [(e.name, m) for e in EXERCISES.values() for m in e.mistakes]
-EVERY_RIGHT = [(name, fn) for name, functions in RIGHT.items() for fn in functions]
+
+def _in_one_process(name, answer):
+    """All answers to an exercise are judged in one process, which then runs its bank only once."""
+    return pytest.param(name, answer, marks=pytest.mark.xdist_group(name))
+
+
+EVERY_MISTAKE = [_in_one_process(e.name, m) for e in EXERCISES.values() for m in e.mistakes]
+EVERY_RIGHT = [_in_one_process(name, fn) for name, functions in RIGHT.items() for fn in functions]
 
 
 @pytest.mark.parametrize("name", EXERCISES)

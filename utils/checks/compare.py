@@ -285,13 +285,17 @@ def same(a: Any, b: Any, rtol: float = 0.0) -> bool:
 def _close(a, b, rtol):
     if a.dtype.kind not in "biufc" or b.dtype.kind not in "biufc":
         return a.dtype == b.dtype and bool(np.all(a == b))
+    if a.dtype == b.dtype and a.tobytes() == b.tobytes():
+        return True  # the usual case, and quicker
     if rtol == 0:
-        if a.dtype == b.dtype and a.tobytes() == b.tobytes():
-            return True  # the usual case, and quicker
         return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc" and b.dtype.kind in "fc")
     a, b = _float(a), _float(b)
-    finite = b[np.isfinite(b)]
-    return np.allclose(a, b, rtol=rtol, atol=rtol * np.abs(finite).max(initial=0.0), equal_nan=True)
+    with np.errstate(all="ignore"):
+        largest = np.abs(b).max(initial=0.0)
+        if np.isfinite(largest):  # NaN and infinity in a differ by more than any amount
+            return bool((np.abs(a - b) <= rtol * (np.abs(b) + largest)).all())
+    largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    return np.allclose(a, b, rtol=rtol, atol=rtol * largest, equal_nan=True)
 
 
 def snapshot(value: Any) -> Any:

@@ -15,7 +15,7 @@ class Case:
     args: tuple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and looked up by identity, which is quick
 class Mistake:
     """A known wrong answer. `hint` says what to look at, never the solution.
 
@@ -33,7 +33,7 @@ def call(fn: Callable, *args) -> Any:
     return fn(*args)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """An exercise and all that is needed to judge an answer to it.
 
