@@ -242,13 +242,12 @@ print("the l of 'light blue':", x[0, 0])
 # |---|---|---|---|
 # | **1 The RNN cell** | one step of reading | 1.1–1.4 | 45 min |
 # | **2 Sequence unrolling** | a whole name; a network that paints as it reads | 2.1–2.5 | 1 h |
-# | **3 Backpropagation through time** | how it learns | 3.1–3.8 | 1½ h |
-# | **4 Gradient accumulation** | large batches in little memory | 4.1–4.5 | 1 h |
+# | **3 Backpropagation through time** | how it learns, and a test that no wrong gradient gets past | 3.1–3.8 | 1 h 40 |
+# | **4 Gradient accumulation** | large batches in little memory | 4.1–4.5 | 1 h 5 |
 # | **5 A language model** | it invents names | 5.1–5.4 | 1 h |
 # | **6 Gates** | LSTM and GRU | 6.1–6.3 | 1 h |
 #
-# Each lesson needs the ones before it; 1 to 4 are the core. Lessons that are not in the folder yet
-# are being written. What you have passed is kept between
+# Each lesson needs the ones before it; 1 to 4 are the core. What you have passed is kept between
 # sessions. This table is yours (run the cell again whenever you like):
 
 # %%

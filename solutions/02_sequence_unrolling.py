@@ -759,5 +759,5 @@ plots.memory([read(name)[1] for name in both], both)
 #
 # </details>
 #
-# **Next:** lesson 3, backpropagation through time. You have used a network that somebody trained;
-# there you train it yourself.
+# **Next:** [lesson 3, backpropagation through time](03_backpropagation_through_time.ipynb). You have used
+# a network that somebody trained; there you train it yourself.

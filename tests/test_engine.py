@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from utils.bptt import bptt
 from utils.cell import cell_forward
 from utils.checks import answer, check, grade, progress, session, store
 
@@ -163,6 +164,18 @@ def test_what_came_back_is_described(body, says):
     report = grade_body(body)
     assert report.status == "not yet"
     assert says in report.message
+
+
+def test_a_single_axis_is_described_as_the_lessons_write_it():
+    def bias_as_a_row(*args):
+        grads, dx, dh0 = bptt(*args)
+        return grads._replace(b=grads.b[None]), dx, dh0
+
+    assert "expected (H,) = (4,)." in grade("bptt", bias_as_a_row).message
+    assert "norms (T,)." in grade("gradient_flow", lambda h, V: "h").message
+    assert "at step t=" in grade("gradient_flow", lambda h, V: np.full(len(h), 7.0)).message
+    too_large = grade("numerical_gradient", lambda loss, w, eps=1e-5: np.zeros((9, 9))).message
+    assert "expected (...) = (3,4)." in too_large
 
 
 def test_a_changed_input_is_named():

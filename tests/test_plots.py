@@ -12,11 +12,39 @@ FIGURES = {
     "cell_diagram": lambda: plots.cell_diagram(),
     "unrolled": lambda: plots.unrolled("aba"),
     "unrolled with values": lambda: plots.unrolled("ab", ["1", "2"], ["0", "3", "4"], ["5", "6"]),
+    "backward_sweep": lambda: plots.backward_sweep("aba"),
+    "backward_sweep with values": lambda: plots.backward_sweep(
+        "ab", ["1"] * 2, ["2"] * 2, ["3"] * 2
+    ),
+    "cell_backward_diagram": lambda: plots.cell_backward_diagram(),
+    "sizes_on_arrows": lambda: plots.sizes_on_arrows("a b", [0.5, 1.0, 2.0], [0.1, 0.5, 1.0]),
+    "provenance": lambda: plots.provenance([np.tril(np.ones((3, 3)))] * 2, ["all", "cut"]),
     "three_shapes": lambda: plots.three_shapes(),
     "swatches": lambda: plots.swatches(["red", "blue"], np.eye(3)[[0, 2]]),
     "memory": lambda: plots.memory([rng.uniform(-1, 1, (3, 4))] * 2, ["tan", "red"]),
     "strips": lambda: plots.strips(["a b", "c"], [np.eye(3), np.eye(3)[:1]]),
+    "one_update": lambda: plots.one_update(3),
+    "ladder": lambda: plots.ladder({"k": {"a": [0, 0.1], "b": [1]}, "N": {"a": [0], "b": [0]}}),
+    "update_windows": lambda: plots.update_windows({"a": [[0], [1, 2]], "b": [[0, 1]]}, 2, 2),
+    "clipped_parts": lambda: plots.clipped_parts([[6, 0], [0, 2]], 1),
+    "three_sums": lambda: plots.three_sums(["0 %", "0 %", "9 %"]),
     "strips with truth": lambda: plots.strips(["tan"], [np.eye(3)], [np.ones(3)]),
+    "streams": lambda: plots.streams("the cat sat.", 3, 2),
+    "chances": lambda: plots.chances(["a", "b"], [[1, 0], [0.5, 0.5]], ["cold", "hot"]),
+    "learning": lambda: plots.learning([1, 2], {"train": [3, 2], "held out": [4, 3]}, "n", "loss"),
+    "learning with levels": lambda: plots.learning(
+        [1, 2], {"a": [3, 2]}, "n", "p", {"b": 1}, log=True
+    ),
+    "swatch_rows": lambda: plots.swatch_rows(
+        ["cold", "hot"], [["red"], ["a long name of a colour", "b"]], [np.eye(3)[:1], np.eye(3)[:2]]
+    ),
+    "lstm_diagram": lambda: plots.lstm_diagram(),
+    "lstm_diagram back": lambda: plots.lstm_diagram(back=True),
+    "gru_diagram": lambda: plots.gru_diagram(),
+    "gradient_flows": lambda: plots.gradient_flows({"plain": [1e-9, 1e-3, 1], "LSTM": [0.5, 1, 1]}),
+    "losses_by_delay": lambda: plots.losses_by_delay(
+        [10, 50], {"plain": {10: [0.1, 2.0], 50: [2.1, 1.9]}, "LSTM": {10: [0.0], 50: [0.1]}}, 2.08
+    ),
 }
 
 

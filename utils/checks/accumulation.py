@@ -18,7 +18,7 @@ from utils.cell import RNNParams
 from utils.unroll import unroll
 
 from . import compare
-from .exercise import Case, Exercise, Mistake
+from .exercise import Case, Exercise, Mistake, Question
 
 # What the exercises share -------------------------------------------------------------------------
 
@@ -185,6 +185,12 @@ WRONG_WEIGHTS = (
         "first micro-batch only",
         "Only the first micro-batch counts: does the loop end too early?",
         lambda n, window, k: _only(0, n) / n[0],
+    ),
+    (
+        "first micro-batch only, divided by all steps",
+        "Only the first micro-batch's part is there, though the steps of all are counted: "
+        "does the loop end too early?",
+        lambda n, window, k: _only(0, n) / n.sum(),
     ),
     (
         "first micro-batch forgotten",
@@ -889,6 +895,24 @@ def _never_reset_nor_counted_anew(params, micro_batches, k, lr, max_norm):
     return params
 
 
+def _always_from_the_first(params, micro_batches, k, lr, max_norm):
+    for end in _ends(len(micro_batches), k):
+        grads = _gradient(params, micro_batches[: end + 1], k)
+        params = _moved(params, _clipped(grads, max_norm), lr)
+    return params
+
+
+def _one_too_few(params, micro_batches, k, lr, max_norm):
+    """Slices as if `end` were outside the window: the last micro-batch goes into the next one."""
+    start = 0
+    for end in _ends(len(micro_batches), k):
+        if micro_batches[start:end]:
+            grads = _gradient(params, micro_batches[start:end], k)
+            params = _moved(params, _clipped(grads, max_norm), lr)
+        start = end
+    return params
+
+
 def _count_never_reset(params, micro_batches, k, lr, max_norm):
     n = 0
     for window in _windows(micro_batches, k):
@@ -1087,6 +1111,18 @@ TRAIN_EPOCH = Exercise(
             "Every loss is a mean divided by k, and what is left at the end is never used. "
             "Take these two one at a time.",
             _epoch(ends=_wrong_ends("leftovers dropped"), gradient=_means_over_k),
+        ),
+        Mistake(
+            "every window from the beginning",
+            "Every window begins with the first micro-batch of the epoch. Where does the next one "
+            "begin?",
+            _always_from_the_first,
+        ),
+        Mistake(
+            "windows end one too early",
+            "The last micro-batch of each window is left to the next one. "
+            "In Python, does `batches[start:end]` contain `batches[end]`?",
+            _one_too_few,
         ),
         Mistake(
             "mask ignored",
@@ -1723,6 +1759,18 @@ TRAIN_EPOCH_TORCH = Exercise(
             ),
         ),
         Mistake(
+            "that loop as it is copied",
+            "Every loss is a mean divided by k, an update comes whenever the counter is divisible "
+            "by k, beginning with 0, what is left at the end waits for the next epoch, and nothing "
+            "is clipped. Take these four one at a time.",
+            _torch_epoch(
+                ends=_wrong_ends("fires at the first one"),
+                weights=_each_over_k,
+                update=lambda model, optimizer, max_norm: optimizer.step(),
+                clear="after every update",
+            ),
+        ),
+        Mistake(
             "that loop, cleared at the beginning",
             "Every loss is a mean divided by k, an update comes whenever the counter is divisible "
             "by k, beginning with 0, and what is left at the end is never used. "
@@ -2099,4 +2147,101 @@ EXERCISES = (
     ACTIVATION_BYTES,
 )
 
-QUESTIONS = ()
+QUESTIONS = (
+    Question(
+        "4.1",
+        answer=4.5,
+        because="The means are 3 and 6, and half of each makes 1.5 + 3 = 4.5. The single 6 counts "
+        "for as much as 2 and 4 together.",
+        replies={
+            4: "That is the mean of all three steps. Take the mean of each micro-batch first.",
+            9: "That is the sum of the two means. Each is still to be divided by k = 2.",
+            6: "Take the means, 3 and 6. What do you get if you halve each and add?",
+            3: "That is the first micro-batch's mean. The second adds its part.",
+            12: "That is the sum of all three. Take the mean of each micro-batch first.",
+        },
+    ),
+    Question(
+        "4.2",
+        choices="abc",
+        answer="c",
+        because="The pair of 1 and 2, three real steps, counts for as much as the pair with "
+        "fifteen.",
+        replies={
+            "a": "Count the real steps in each pair: 14, 15, 3 and 13. Each counts for a quarter.",
+            "b": "Count the real steps in each pair: 14, 15, 3 and 13. Each counts for a quarter.",
+        },
+    ),
+    Question(
+        "4.3",
+        answer=5,
+        because="It updates at counter 0 and at counter 4. What comes after, 5, 6 and 7, waits for "
+        "an update that never comes.",
+        replies={
+            8: "At which counters does it update? What happens to those after the last of them?",
+            4: "Mind counter 0: what is 0 % 4?",
+            7: "At which counters does it update? What happens to those after the last of them?",
+            2: "That is how many updates there are. How many micro-batches stand behind them?",
+            6: "At which counters does it update? What happens to those after the last of them?",
+        },
+    ),
+    Question(
+        "4.4",
+        choices="abc",
+        answer="b",
+        because="One update too early at the beginning, one missing at the end: the number comes "
+        "out right.",
+        replies={
+            "a": "It misses one at the end. Does it make one that the right loop doesn't?",
+            "c": "It makes one too early. Does it make the one at the end?",
+        },
+    ),
+    Question(
+        "4.5",
+        choices="abc",
+        answer="c",
+        because="Clipping takes from the large ones only, so the small ones gain weight in the "
+        "mean.",
+        replies={
+            "a": "Only the large ones are shortened. What does that do to their weight in the sum?",
+            "b": "It is shorter, yes. But only the large ones are shortened: where does their mean "
+            "point then?",
+        },
+    ),
+    Question(
+        "4.6",
+        choices="abc",
+        answer="a",
+        because="Adam divides the gradient by its own usual size, so a factor in all gradients "
+        "cancels.",
+        replies={
+            "b": "With plain SGD it is so. What does Adam divide the gradient by?",
+            "c": "Adam divides the gradient by its own usual size. What happens to a factor of 8?",
+        },
+    ),
+    Question(
+        "4.7",
+        choices="abc",
+        answer="b",
+        because="The same sequences pass through the same cell, only not all at once.",
+        replies={
+            "a": "Each micro-batch is an eighth of the work. How many of them are there?",
+            "c": "There are eight times as many passes. How much work is each?",
+        },
+    ),
+    Question(
+        "4.8",
+        answer=3,
+        because="One an update: the workers need each other's gradients only when the weights "
+        "change.",
+        replies={
+            12: "That is one for each micro-batch of a worker. Whose gradients are needed before "
+            "the weights change?",
+            24: "That is one for each micro-batch. When does a worker need the gradients of the "
+            "other?",
+            6: "Both workers take part in the same exchange. When is one needed?",
+            1: "The weights change three times, and each time both need the whole gradient.",
+            4: "That is one for each micro-batch of one window. When is an exchange needed?",
+        },
+    ),
+)

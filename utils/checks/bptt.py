@@ -16,7 +16,7 @@ from utils.loss import sequence_cross_entropy_backward
 from . import bptt_zoo as zoo
 from .bptt_hunt import CATCHES_BUGS
 from .bptt_tools import CLIP_GRADIENTS, GRADIENT_FLOW, NUMERICAL_GRADIENT
-from .exercise import Case, Exercise, Mistake
+from .exercise import Case, Exercise, Mistake, Question
 
 # 3.1 sequence_cross_entropy_backward -------------------------------------------------------------
 
@@ -162,6 +162,18 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
             _one_off_the_first_axis,
         ),
         Mistake(
+            "ids for one-hot",
+            "The target's number was taken off every output. Is that number an amount, or does it "
+            "say which output is meant?",
+            lambda o, targets, mask: _mean(_p(o) - targets[..., None], mask),
+        ),
+        Mistake(
+            "ids for one-hot, neither mean nor mask",
+            "The target's number was taken off every output. Is that number an amount, or does it "
+            "say which output is meant? Mean and mask are missing, too.",
+            lambda o, targets, mask: _p(o) - targets[..., None],
+        ),
+        Mistake(
             "most likely output in place of the target",
             "1 was taken off at the output that got the largest logit. What did `targets` say?",
             lambda o, targets, mask: _mean(_error(o, o.argmax(-1)), mask),
@@ -283,6 +295,11 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
             _loss_over(lambda mask: mask.shape[1]),
         ),
         Mistake(
+            "divided by T·B·K",
+            "The sum is divided by the number of all entries of o. Over what is the loss a mean?",
+            lambda o, targets, mask: _error(o, targets) * mask[..., None] / o.size,
+        ),
+        Mistake(
             "divided twice",
             "The number of real steps divides it twice.",
             _loss_over(lambda mask: mask.sum() ** 2),
@@ -308,6 +325,29 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
             "mask ignored",
             "The mask makes no difference in your function. Padding is no part of the loss.",
             lambda o, targets, mask: _error(o, targets) / mask.size,
+        ),
+        Mistake(
+            "neither mean nor mask",
+            "That is each step's error. What is missing: the mean, and the mask.",
+            lambda o, targets, mask: _error(o, targets),
+        ),
+        Mistake(
+            "divided by T·B·K, no mask",
+            "It is divided by the number of all entries of o, and padding has a gradient. Over "
+            "what is the loss a mean?",
+            lambda o, targets, mask: _error(o, targets) / o.size,
+        ),
+        Mistake(
+            "divided by T, no mask",
+            "It is divided by the number of steps alone, and padding has a gradient. Over what is "
+            "the loss a mean?",
+            lambda o, targets, mask: _error(o, targets) / len(o),
+        ),
+        Mistake(
+            "divided by B, no mask",
+            "It is divided by the number of sequences, and padding has a gradient. Over what is "
+            "the loss a mean?",
+            lambda o, targets, mask: _error(o, targets) / mask.shape[1],
         ),
         Mistake(
             "gradient at padding",
@@ -577,6 +617,12 @@ CELL_BACKWARD = Exercise(
             _stepped(lambda s: {"dh": s.dh @ s.V.T}),
         ),
         Mistake(
+            "dx and dh_prev without the slope",
+            "dx_t and dh_prev are made of the error at h_t. Both x_t and h_prev went in before "
+            "tanh: which error is there?",
+            _stepped(lambda s: {"dx": s.dh @ s.U.T, "dh": s.dh @ s.V.T}),
+        ),
+        Mistake(
             "dU without the slope",
             "dU is made of the error at h_t. U acts before tanh: which error is there?",
             _stepped(lambda s: {"dU": s.x.T @ s.dh}),
@@ -717,6 +763,23 @@ CELL_BACKWARD = Exercise(
             "dU, dV and db are divided by B. The weights served every sequence: sum or mean?",
             _step_returned(
                 lambda dx, dh, dU, dV, db: (dx, dh, *(g / len(dx) for g in (dU, dV, db)))
+            ),
+        ),
+        Mistake(
+            "dU averaged over the batch",
+            "dU is divided by B. U served every sequence: sum or mean?",
+            _stepped(lambda s: {"dU": s.x.T @ s.da / len(s.x)}),
+        ),
+        Mistake(
+            "dV averaged over the batch",
+            "dV is divided by B. V served every sequence: sum or mean?",
+            _stepped(lambda s: {"dV": s.h_prev.T @ s.da / len(s.x)}),
+        ),
+        Mistake(
+            "dU and dV averaged over the batch",
+            "dU and dV are divided by B. U and V served every sequence: sum or mean?",
+            _stepped(
+                lambda s: {"dU": s.x.T @ s.da / len(s.x), "dV": s.h_prev.T @ s.da / len(s.x)},
             ),
         ),
         Mistake(
@@ -920,6 +983,16 @@ def _stretched(T, chunk):
     return [slice(*ends) for ends in pairwise([*starts, T])]
 
 
+def _overlapping(T, chunk):
+    """Each piece has the first step of the next one in it as well."""
+    return [slice(s.start, min(s.stop + 1, T)) for s in _pieces(T, chunk)]
+
+
+def _with_gaps(T, chunk):
+    """The last step of each whole chunk is in no piece."""
+    return [slice(s.start, min(s.start + chunk - 1, T)) for s in _pieces(T, chunk)]
+
+
 def _lengths(T, chunk):
     """(T,): the length of the chunk that each step is in."""
     return np.concatenate([np.full(s.stop - s.start, s.stop - s.start) for s in _pieces(T, chunk)])
@@ -946,6 +1019,15 @@ def _leaking(do, x, h0, h, params, chunk):
     first = np.array([s.start for s in pieces[1:]], dtype=int)
     da[first - 1] += da[first] @ p.V.T * p.slope[first - 1]
     return zoo.finished(p._replace(da=da))[0]
+
+
+def _error_for_memory(do, x, h0, h, params, chunk):
+    """Each chunk begins with the dh0 of the one before."""
+    found, state = [], h0
+    for s in _pieces(len(x), chunk):
+        grads, _, state = zoo.right(do[s], x[s], state, h[s], params)
+        found.append(grads)
+    return RNNParams(*(sum(parts) for parts in zip(*found, strict=True)))
 
 
 def _heard(steps):
@@ -1042,6 +1124,18 @@ TRUNCATED_BPTT = Exercise(
             _chunked(lambda T, chunk: _pieces(T, chunk + 1)),
         ),
         Mistake(
+            "chunks overlap",
+            "Each chunk has the first step of the next one in it, so that this step counts twice: "
+            "count the steps in `start : stop`.",
+            _chunked(_overlapping),
+        ),
+        Mistake(
+            "a gap after each chunk",
+            "The last step of each whole chunk is in none of them: count the steps in "
+            "`start : stop`.",
+            _chunked(_with_gaps),
+        ),
+        Mistake(
             "a number of chunks",
             "T was split into `chunk` pieces. `chunk` is their length, not their number.",
             _chunked(_split),
@@ -1056,6 +1150,11 @@ TRUNCATED_BPTT = Exercise(
             "last chunk dropped",
             "The steps that are left over at the end don't count, when chunk doesn't divide T.",
             _chunked(lambda T, chunk: _pieces(T, chunk)[: T // chunk] or [slice(0, 0)]),
+        ),
+        Mistake(
+            "last chunk dropped, whole or not",
+            "The last chunk doesn't count, be it whole or not: at which start does your loop end?",
+            _chunked(lambda T, chunk: _pieces(T, chunk)[:-1] or [slice(0, 0)]),
         ),
         Mistake(
             "only the last chunk",
@@ -1102,6 +1201,18 @@ TRUNCATED_BPTT = Exercise(
             "zero before the first chunk",
             "The first chunk begins with a memory of zero in place of h0.",
             _chunked(first=lambda h0, h, start: h[start - 1] if start else 0 * h0),
+        ),
+        Mistake(
+            "last state before the first chunk",
+            "The first chunk begins with the last state of all: an index of -1 is no error in "
+            "Python.",
+            _chunked(first=lambda h0, h, start: h[start - 1]),
+        ),
+        Mistake(
+            "an error for the memory",
+            "A chunk begins with the dh0 that bptt gave for another one. That is an error. Which "
+            "memory comes before a chunk?",
+            _error_for_memory,
         ),
         Mistake(
             "a chunk's own first state before it",
@@ -1202,4 +1313,86 @@ EXERCISES = (
     TRUNCATED_BPTT,
     CATCHES_BUGS,
 )
-QUESTIONS = ()
+QUESTIONS = (
+    Question(
+        "3.1",
+        choices="abc",
+        answer="b",
+        because="On the way back only gradients are computed. Added up over the steps they make "
+        "one update.",
+        replies={
+            "a": "All steps share one V. Were it changed on the way back, the steps before would "
+            "be judged by a V that was not at work in them.",
+            "c": "The memories are past. What can be made better for the next time?",
+        },
+    ),
+    Question(
+        "3.2",
+        answer=0.108,
+        because="0.036 directly, and 0.2 · 0.36 = 0.072 through the past.",
+        replies={
+            0.036: "That is the direct part. What about the past?",
+            0.072: "That is what comes through the past. What about the direct part?",
+            0.396: "What comes from the past is multiplied by w first.",
+            0.11: "Nearly. Keep all digits: 0.036 + 0.072.",
+            0.216: "The error from the past is counted twice. It is w times the total before.",
+            0.0072: "That is h at step 3, not its slope.",
+        },
+    ),
+    Question(
+        "3.3",
+        answer=0.665,
+        because="The slope of log Σ exp(o_j) by o_0 is exp(o_0) / Σ exp(o_j): its probability.",
+        replies={
+            0.245: "That is the probability of logit 1. Logit 0 is the one that is raised.",
+            -0.755: "That is the slope by the target's logit.",
+            0.755: "That belongs to the target's logit. Logit 0 is a wrong answer here.",
+            0.335: "That is 1 - p. A wrong answer is blamed for the probability it took.",
+            -0.665: "A wrong answer becomes likelier: does the surprise at the right one rise or "
+            "fall?",
+            1: "It would be 1 if logit 0 had all the probability already.",
+            0: "o_0 is not the target, but it is in the sum under the logarithm.",
+        },
+    ),
+    Question(
+        "3.4",
+        choices="abc",
+        answer="b",
+        because="It makes o_2, and h_3, which makes o_3. L_1 is over when h_2 comes to be.",
+        replies={
+            "a": "What becomes of h_2 at the next step?",
+            "c": "When L_1 is measured, has h_2 been computed yet?",
+        },
+    ),
+    Question(
+        "3.5",
+        choices="abc",
+        answer="b",
+        because="Each memory still learns to serve its own step, and old letters leave traces in h "
+        "whether or not anybody taught it to keep them.",
+        replies={
+            "a": "Part of the gradient is right: each memory is still blamed for its own step.",
+            "c": "Nothing is multiplied up along the way any more: what should make them run away?",
+        },
+    ),
+    Question(
+        "3.6",
+        choices="abc",
+        answer="b",
+        because="The 5 feeds one number into the other before both die away.",
+        replies={
+            "a": "Multiply V by the column (0, 1). Is the result shorter than 1?",
+            "c": "In the long run the eigenvalues decide. Are they above 1?",
+        },
+    ),
+    Question(
+        "3.7",
+        choices="ab",
+        answer="b",
+        because="No error crosses the border, but the memory does.",
+        replies={
+            "a": "No error reaches it, that is true. But the memory that is carried in may hold a "
+            "trace of it, and the readout can learn to use what is there.",
+        },
+    ),
+)

@@ -95,8 +95,10 @@ def _tally(cases, values):
     accused = sum(value is True for value, _ in of[RIGHT])
     text = f"Your test caught {caught} of {len(of[WRONG])} wrong functions and accused "
     text += f"{accused or 'none'} of {len(of[RIGHT])} right ones."
+    if accused:
+        text += " Try it on your own bptt first: which tensor does it accuse there?"
     bonus = sum(value.dtype.metadata["caught"] for value, _ in of[HARMFUL] if value is not None)
-    if bonus > accused:  # who accuses everybody gets no bonus
+    if bonus and accused < len(of[RIGHT]):  # who accuses everybody gets no bonus
         text += f" As a bonus it caught {bonus} of {len(of[HARMFUL])} that give the right values "
         text += "but change their inputs or remember earlier calls."
     survivors = [RIDDLES[fn] for value, fn in of[WRONG] if value is False]
@@ -225,7 +227,9 @@ CATCHES_BUGS = Exercise(
         ),
         Mistake(
             "always says wrong",
-            "Right ones are accused. With what does your test compare, and how closely?",
+            "Right ones are accused. Look at one tensor and at what your test compares it with: do "
+            "both belong to the same loss (same do, a sum or a mean), and how closely must they "
+            "agree?",
             lambda bptt: bool(1 * SECONDS_EACH),
         ),
         Mistake(
@@ -292,6 +296,12 @@ CATCHES_BUGS = Exercise(
             "only dV",
             "Your test looks at dV only. Seven tensors come back.",
             _tester(["V"]),
+        ),
+        Mistake(
+            "only dU",
+            "Your test looks at dU only: does a `return False` stand inside the loop? Seven "
+            "tensors come back.",
+            _tester(["U"]),
         ),
         Mistake(
             "only the recurrent weights",

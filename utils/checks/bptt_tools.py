@@ -196,6 +196,14 @@ def _spoils_w(loss, w, eps=1e-5):
     return gradient
 
 
+def _steps_pile_up(loss, w, eps=1e-5):
+    gradient, step = np.zeros(w.shape), np.zeros(w.shape)
+    for i in np.ndindex(w.shape):
+        step[i] = eps
+        gradient[i] = (loss(w + step) - loss(w - step)) / (2 * eps)
+    return gradient
+
+
 def _one_array(loss, w, eps=1e-5):
     gradient, moved = np.zeros(w.shape), w.copy()
     for i in np.ndindex(w.shape):
@@ -265,6 +273,18 @@ NUMERICAL_GRADIENT = Exercise(
             "divided by eps",
             "The result is twice too large. How far apart are w + eps and w - eps?",
             _differences(lambda at, eps: (at(eps) - at(-eps)) / eps),
+        ),
+        Mistake(
+            "the lower point is w itself",
+            "One of your two losses is that of w itself, so half of the gradient is left. Where "
+            "are you after `+= eps` and then `-= eps`?",
+            _differences(lambda at, eps: (at(eps) - at(0)) / (2 * eps)),
+        ),
+        Mistake(
+            "the upper point is w itself",
+            "One of your two losses is that of w itself, so half of the gradient is left. Where "
+            "are you after `-= eps` and then `+= eps`?",
+            _differences(lambda at, eps: (at(0) - at(-eps)) / (2 * eps)),
         ),
         Mistake(
             "divided by 4 eps",
@@ -391,6 +411,12 @@ NUMERICAL_GRADIENT = Exercise(
             _spoils_w,
         ),
         Mistake(
+            "steps pile up",
+            "One more entry moves each time: when its successor's turn comes, an entry's step is "
+            "still in there. Where was the step made?",
+            _steps_pile_up,
+        ),
+        Mistake(
             "w put back by adding",
             "w is not quite what it was: adding and taking away again leaves a rounding error. "
             "What could you keep before you move an entry?",
@@ -499,14 +525,17 @@ PYTORCH = 1e-6  # added to the norm in clip_grad_norm_
 
 
 def _forgiving(fn, grads, max_norm):
-    """One call. With PyTorch's 1e-6 below the line, or less, it counts as the exact scale."""
+    """One call. With PyTorch's 1e-6 below the line, or less, it counts as the exact scale.
+
+    That holds for a scale that isn't kept below 1 as well: then it is one mistake, not many.
+    """
     before = [g.copy() for g in grads]
     got = fn(grads, max_norm)
-    norm = _norm(before)
-    exact, least = (min(1.0, max_norm / max(norm + e, 1e-300)) for e in (0, PYTORCH))
-    found = _scale(got, before)
-    if found is not None and least * (1 - 1e-9) <= found < exact * (1 - 1e-12):
-        return RNNParams(*(g * exact for g in before)), got[1]
+    found, norm = _scale(got, before), _norm(before)
+    for limit in (1.0, np.inf):
+        exact, least = (min(limit, max_norm / max(norm + e, 1e-300)) for e in (0, PYTORCH))
+        if found is not None and least * (1 - 1e-9) <= found < exact * (1 - 1e-12):
+            return RNNParams(*(g * exact for g in before)), got[1]
     return got
 
 
@@ -637,6 +666,24 @@ CLIP_GRADIENTS = Exercise(
             _scaled_by(lambda norm, max_norm: max_norm / norm if norm > 0 else 1.0),
         ),
         Mistake(
+            "always scaled, NaN at zero",
+            "Small gradients were scaled up to max_norm, and all-zero ones became NaN. When should "
+            "nothing happen?",
+            _scaled_by(lambda norm, max_norm: np.float64(max_norm) / norm),
+        ),
+        Mistake(
+            "always scaled, an error at zero",
+            "Small gradients were scaled up to max_norm, and at all-zero ones the call fails. When "
+            "should nothing happen?",
+            _scaled_by(lambda norm, max_norm: max_norm / float(norm)),
+        ),
+        Mistake(
+            "an error at zero",
+            "With all gradients zero the norm is 0, and Python refuses to divide by it. What "
+            "should happen to such gradients?",
+            _scaled_by(lambda norm, max_norm: min(1.0, max_norm / float(norm))),
+        ),
+        Mistake(
             "NaN at zero",
             "All-zero gradients are no longer zero afterwards, or the call fails: what is divided "
             "by a norm of 0?",
@@ -743,6 +790,23 @@ CLIP_GRADIENTS = Exercise(
             "sum of the sizes",
             "That is the sum of the sizes of all entries. The norm is made of their squares.",
             _scaled_by_norm(_norms_of(lambda g: np.abs(g).sum(), sum)),
+        ),
+        Mistake(
+            "root of the sum of the sizes",
+            "The sizes of all entries were added, and the root taken. What is done with an entry "
+            "before it is added?",
+            _scaled_by_norm(lambda grads: np.sqrt(sum(np.abs(g).sum() for g in grads))),
+        ),
+        Mistake(
+            "summed before squared",
+            "The entries of a tensor were added first, so that + and - cancel, and squared then. "
+            "Which comes first?",
+            _scaled_by_norm(lambda grads: np.sqrt(sum(g.sum() ** 2 for g in grads))),
+        ),
+        Mistake(
+            "sizes summed before squared",
+            "The sizes of a tensor's entries were added first and squared then. Which comes first?",
+            _scaled_by_norm(lambda grads: np.sqrt(sum(np.abs(g).sum() ** 2 for g in grads))),
         ),
         Mistake(
             "root of the mean square",
@@ -896,6 +960,7 @@ def _flow(size=_spectral, jacobian=lambda h_t, V: V * (1 - h_t**2), onward=np.ma
 
 
 _right_flow = _flow()
+_wrong_way_round = _flow(onward=lambda J, product: product @ J)
 
 
 def _flow_of(change):
@@ -925,6 +990,16 @@ def _from_the_first(h, V):
         product = product @ (V * (1 - h_t**2))
         norms.append(_spectral(product))
     return np.array(norms)
+
+
+def _forwards(flow=_right_flow):
+    """The loop takes the steps from the first to the last."""
+    return lambda h, V: flow(h[::-1], V)
+
+
+def _forwards_in_order(flow=_right_flow):
+    """And the list is not turned round."""
+    return lambda h, V: flow(h[::-1], V)[::-1]
 
 
 def _h0_too(h, V):
@@ -1065,6 +1140,11 @@ GRADIENT_FLOW = Exercise(
             _flow(jacobian=lambda h_t, V: V * (1 + h_t**2)),
         ),
         Mistake(
+            "tanh taken again",
+            "h_t went through tanh once more before its slope was taken. It is past tanh already.",
+            _flow(jacobian=lambda h_t, V: V * (1 - np.tanh(h_t) ** 2)),
+        ),
+        Mistake(
             "slope twice",
             "The slope of tanh is in there twice.",
             _flow(jacobian=lambda h_t, V: V * (1 - h_t**2) ** 2),
@@ -1078,7 +1158,7 @@ GRADIENT_FLOW = Exercise(
         Mistake(
             "product the wrong way round",
             "The Jacobians are multiplied in the wrong order. Matrices can't change places.",
-            _flow(onward=lambda J, product: product @ J),
+            _wrong_way_round,
         ),
         Mistake(
             "V transposed",
@@ -1106,6 +1186,29 @@ GRADIENT_FLOW = Exercise(
             "from the first state",
             "Entry t says how h_t follows the first state. How does the last state follow h_t?",
             _from_the_first,
+        ),
+        Mistake(
+            "forwards through time",
+            "Your loop begins at the first step. Which Jacobians lie between h_t and the last "
+            "state, and at which end of time do you know them all?",
+            _forwards(),
+        ),
+        Mistake(
+            "forwards through time, not turned round",
+            "Your loop begins at the first step, and so the first entry is 1. Which one should be?",
+            _forwards_in_order(),
+        ),
+        Mistake(
+            "forwards through time, later steps on the right",
+            "Your loop begins at the first step, so its product is of the steps before h_t. Which "
+            "steps lie between h_t and the last state?",
+            _forwards(_wrong_way_round),
+        ),
+        Mistake(
+            "forwards through time, later steps on the right, not turned round",
+            "Your loop begins at the first step: its entries say what has come of the beginning. "
+            "How does the last state follow h_t?",
+            _forwards_in_order(_wrong_way_round),
         ),
         Mistake(
             "back to front",

@@ -51,7 +51,7 @@ def right(do, x, h0, h, params):
 def parts(do, x, h0, h, params, back=None, slope=None):
     """The `Parts`, found by back(own, slope, V) and with another slope of tanh if so wanted."""
     U, V, _, W, _ = params
-    h_prev = np.concatenate([h0[None], h[:-1]])
+    h_prev = np.concatenate([h0[None], h])[:-1]  # right for no steps, too
     slope = 1 - h * h if slope is None else slope(h_prev, h)
     own = do @ W.T
     return Parts(do, x, h, h_prev, U, V, own, slope, *(back or loop())(own, slope, V))
@@ -184,6 +184,33 @@ def _never_emptied(own, slope, V):
         da[t] = (own[t] + carried) * slope[t]
         carried = carried + da[t] @ V.T
     return da, da, carried
+
+
+def _through_V_twice(own, slope, V):
+    dh, da, _ = loop(lambda dh, da, slope, V: da @ V.T @ V.T)(own, slope, V)
+    return dh, da, da[0] @ V.T
+
+
+def _begins_with_h0(do, x, h0, h, params):
+    def back(own, slope, V):
+        return loop()(np.concatenate([own[:-1], own[-1:] + h0]), slope, V)
+
+    return finished(parts(do, x, h0, h, params, back))
+
+
+def _stops_before_the_first_step(do, x, h0, h, params):
+    grads, dx, dh0 = right(do[1:], x[1:], h[0], h[1:], params)
+    return grads, np.concatenate([0 * x[:1], dx]), dh0
+
+
+def _starts_before_the_last_step(do, x, h0, h, params):
+    grads, dx, dh0 = right(do[:-1], x[:-1], h0, h[:-1], params)
+    return grads, np.concatenate([dx, 0 * x[-1:]]), dh0
+
+
+def _states_swapped(do, x, h0, h, params):
+    p = parts(do, x, h0, h, params, slope=lambda h_prev, h: 1 - h_prev**2)
+    return finished(p, V=product(p.h, p.da))
 
 
 def _past_tanh(own_slope, carried_slope):
@@ -394,6 +421,24 @@ BUGS = (
         _backwards(_only(slice(1, None))),
     ),
     Bug(
+        "loop ends before step 0",
+        "The first step adds nothing to any gradient, and its dx is zero. At which t does your "
+        "loop end?",
+        _stops_before_the_first_step,
+    ),
+    Bug(
+        "loop begins after the last step",
+        "The last step adds nothing to any gradient, and its dx is zero. At which t does your "
+        "loop begin?",
+        _starts_before_the_last_step,
+    ),
+    Bug(
+        "begins with h0",
+        "The way back begins with h0 as the carried error. How much comes from steps after the "
+        "last?",
+        _begins_with_h0,
+    ),
+    Bug(
         "same do at every step",
         "Every step gets the do of the last one. Look at the index of do inside the loop.",
         _backwards(lambda own, slope, V: loop()(np.broadcast_to(own[-1], own.shape), slope, V)),
@@ -449,6 +494,12 @@ BUGS = (
         "signal meet last on its way out?",
         _backwards(loop(lambda dh, da, slope, V: dh @ V.T * slope)),
         "Two gates in a row: it passes both, but in the wrong order.",
+    ),
+    Bug(
+        "V twice",
+        "The error goes through V twice on its way to the step before. Which line does it already: "
+        "what comes back from `cell_backward`?",
+        _backwards(_through_V_twice),
     ),
     Bug(
         "V forgotten",
@@ -542,6 +593,12 @@ BUGS = (
         _sloped(lambda h_prev, h: (1 - h**2) ** 2),
         "It pays the toll at the same gate twice.",
     ),
+    Bug(
+        "the two states swapped",
+        "The slope of tanh is taken at h_{t-1}, and dV pairs da_t with h_t: have the two states "
+        "changed places, perhaps on their way into `cell_backward`?",
+        _states_swapped,
+    ),
     # dV
     Bug(
         "dV from h_t",
@@ -598,6 +655,11 @@ BUGS = (
         "dU without the slope",
         "dU is made of the error at h_t. U acts inside tanh: which error is there?",
         _replaced(lambda p: {"U": product(p.x, p.dh)}),
+    ),
+    Bug(
+        "dU of the first step only",
+        "Only the first step counts in dU: the loop overwrites (=) where it should add (+=).",
+        _replaced(lambda p: {"U": p.x[0].T @ p.da[0]}),
     ),
     Bug(
         "dU from the step before",
@@ -676,6 +738,11 @@ BUGS = (
         "The smallest of the five has a short memory.",
     ),
     Bug(
+        "dc of the first step only",
+        "Only the first step counts in dc: the loop overwrites (=) where it should add (+=).",
+        _replaced(lambda p: {"c": p.do[0].sum(0)}),
+    ),
+    Bug(
         "dc not summed over the batch",
         "dc still has one row per sequence. c has one entry per output.",
         _replaced(lambda p: {"c": p.do.sum(0)}),
@@ -706,6 +773,24 @@ BUGS = (
             }
         ),
         "Whatever it learns on the way, it comes home knowing the last thing only.",
+    ),
+    Bug(
+        "dU, dV and db of the first step only",
+        "Only the first step counts in dU, dV and db: the loop overwrites (=) where it should add "
+        "(+=).",
+        _replaced(
+            lambda p: {
+                "U": p.x[0].T @ p.da[0],
+                "V": p.h_prev[0].T @ p.da[0],
+                "b": p.da[0].sum(0),
+            }
+        ),
+    ),
+    Bug(
+        "dW and dc of the first step only",
+        "Only the first step counts in dW and dc: the loop overwrites (=) where it should add "
+        "(+=).",
+        _replaced(lambda p: {"W": p.h[0].T @ p.do[0], "c": p.do[0].sum(0)}),
     ),
     Bug(
         "mean over the batch",

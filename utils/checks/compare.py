@@ -22,7 +22,7 @@ class Slot:
     axes: tuple[str, ...] | None  # None: not an array
 
     def __str__(self):
-        return f"{self.name} ({','.join(self.axes)})" if self.axes is not None else self.name
+        return f"{self.name} {_axes(self)}" if self.axes is not None else self.name
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,12 @@ def _slot(name, axes, kind):
         return Slot(name, kind, ("N",))
     if not axes:
         return Slot(name, kind or "float", None)
-    return Slot(name, kind or "float", tuple(axes.split(",")))
+    return Slot(name, kind or "float", tuple(a for a in axes.split(",") if a))
+
+
+def _axes(slot):
+    """(T,B) or (H,) as the lessons write shapes; (...) where they are those of an argument."""
+    return "(...)" if slot.axes == ("...",) else shape(slot.axes)
 
 
 def table(
@@ -218,7 +223,7 @@ def _check_shape(slot: Slot, expected: np.ndarray, got: np.ndarray) -> Differenc
         return None
     if slot.kind == "list":
         return Difference(f"{slot.name} has {got.size} entries; expected {expected.size}.")
-    axes = f"({','.join(slot.axes)}) = " if slot.axes else ""
+    axes = f"{_axes(slot)} = " if slot.axes else ""
     return Difference(
         f"{slot.name} has the shape {shape(got.shape)}; expected {axes}{shape(expected.shape)}."
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.gates import gru_cell_forward, lstm_cell_backward, lstm_cell_forward, sigmoid
 
-from .exercise import Case, Exercise, Mistake
+from .exercise import Case, Exercise, Mistake, Question
 
 # What the exercises share -------------------------------------------------------------------------
 
@@ -210,6 +210,16 @@ LSTM_CELL_FORWARD = Exercise(
             "g not squeezed",
             "g is the plain sum. Which function belongs around it?",
             _lstm(g=lambda s: s.parts[2]),
+        ),
+        Mistake(
+            "nothing squeezed",
+            "i, f, g and o are the plain sums. Which function belongs around each of them?",
+            _lstm(
+                i=lambda s: s.parts[0],
+                f=lambda s: s.parts[1],
+                g=lambda s: s.parts[2],
+                o=lambda s: s.parts[3],
+            ),
         ),
         Mistake(
             "hard sigmoid",
@@ -1241,4 +1251,80 @@ GRU_CELL_FORWARD = Exercise(
 
 EXERCISES = (LSTM_CELL_FORWARD, LSTM_CELL_BACKWARD, GRU_CELL_FORWARD)
 
-QUESTIONS = ()
+QUESTIONS = (
+    Question(
+        "6.1",
+        choices="abc",
+        answer="c",
+        because="The unit settles near 0.86 from either start: it holds the sign, and loses "
+        "the difference.",
+        replies={
+            "a": "That takes a step that multiplies by exactly 1. V is 1.5 here, and tanh bends.",
+            "b": "V = 1.5 makes it grow at first. What does tanh do to large numbers?",
+        },
+    ),
+    Question(
+        "6.2",
+        answer=0.368,  # between 0.99^100 = 0.366 and 0.37, its two digits
+        because="0.99 multiplied by itself 100 times is 0.366, close to 1/e.",
+        replies={
+            0: "It is less than 1, and multiplied 100 times, but so near to 1 that a part stays.",
+            0.99: "That is left after one step.",
+            1: "It is not quite 1, and 100 steps add up.",
+            0.01: "That is what one step takes away.",
+            0.4: "Near. It is 0.366, so 0.37.",
+            0.36: "Near. It is 0.366, so 0.37.",
+            0.9: "That is after ten steps or so. There are 90 more.",
+            99: "Multiply 0.99 by itself 100 times; the result is less than 1.",
+        },
+    ),
+    Question(
+        "6.3",
+        answer=2.142,
+        because="0.88·2 = 1.76 is kept and 0.50·0.76 = 0.38 is written: 2.14 together.",
+        replies={
+            1.76: "That is what is kept. What is written?",
+            0.38: "That is what is written. What is kept of the old 2?",
+            2.52: "You wrote g whole. How much does i let in?",
+            2.38: "You kept the old 2 whole. What does f say?",
+            0.26: "That is h_t. Asked is c_t, before tanh and o.",
+            0.97: "That is tanh of it. Asked is c_t itself.",
+        },
+    ),
+    Question(
+        "6.4",
+        answer=0.881,
+        because="c_t is f times c_prev plus something that c_prev has no part in: the slope is f.",
+        replies={
+            1: "c_prev was multiplied by something on its way into c_t.",
+            0: "c_t is made from c_prev, so some of it goes back.",
+            2: "That is c_prev itself. By what was it multiplied?",
+            1.76: "That is the part of c_t that was kept. Asked is how it changes with c_prev.",
+            0.5: "That is i, which has to do with what is written. What was c_prev multiplied by?",
+            0.27: "That is o, which has to do with what is shown. dh_t is 0 here.",
+            0.105: "That is the slope of the sigmoid. c_prev does not go through one.",
+        },
+    ),
+    Question(
+        "6.5",
+        choices="abc",
+        answer="c",
+        because="A gate whose sum is near 0 stands half open, and half of a half of a half is soon "
+        "nothing.",
+        replies={
+            "a": "Its forget gate is σ of a sum near 0. What is that, and to the power of 99?",
+            "b": "What is σ of a sum near 0, and that to the power of 99?",
+        },
+    ),
+    Question(
+        "6.6",
+        choices="abc",
+        answer="a",
+        because="All that it can do is to give each of the 8 the same chance, and -log(1/8) = "
+        "log 8 = 2.08.",
+        replies={
+            "b": "That is the loss of who remembers. Without the symbol, who can be certain?",
+            "c": "That is the surprise if it had two to choose from. How many symbols are there?",
+        },
+    ),
+)

@@ -8,7 +8,7 @@ from utils.cell import RNNParams
 from utils.language_model import generate, make_streams, perplexity, sample_next
 
 from . import sampling
-from .exercise import Case, Exercise, Mistake
+from .exercise import Case, Exercise, Mistake, Question
 from .sampling import known
 
 # 5.1 make_streams --------------------------------------------------------------------------------
@@ -1133,4 +1133,82 @@ GENERATE = Exercise(
 
 EXERCISES = (MAKE_STREAMS, PERPLEXITY, SAMPLE_NEXT, GENERATE)
 
-QUESTIONS = ()
+QUESTIONS = (
+    Question(
+        "5.1",
+        answer=math.log(30),
+        because="Each letter gets 1/30, and -log(1/30) = log 30 = 3.40.",
+        replies={
+            30: "Among 30 letters it chooses: that is the number of choices. The loss is the "
+            "surprise at one that had the chance 1/30.",
+            -3.4: "A loss is never below 0: mind the minus in front of the logarithm.",
+            1.48: "That is the logarithm of base 10. nats have the base e: `np.log`.",
+            4.9: "That is in bits, with the logarithm of base 2. nats: `np.log`.",
+            4.91: "That is in bits, with the logarithm of base 2. nats: `np.log`.",
+            0.03: "That is the chance of the letter that comes. The loss is minus its logarithm.",
+            0.033: "That is the chance of the letter that comes. The loss is minus its logarithm.",
+            0: "A loss of 0 is that of somebody who is certain, and right.",
+        },
+    ),
+    Question(
+        "5.2",
+        answer=4,
+        because="The fourth root of 256 is 4: as unsure as choosing among 4 all the time.",
+        replies={
+            5: "That is the plain mean of 2, 2, 8 and 8. It is their logarithms that are averaged.",
+            256: "The product is right. The mean of four logarithms makes a fourth root of it.",
+            64: "256 divided by 4. A mean of logarithms is a root, not a fraction.",
+            16: "That is the square root of 256. There are four letters.",
+            3.2: "That is 1 divided by the mean chance. It is the logarithms that are averaged.",
+            0.25: "That is the typical chance. The perplexity is the number of choices: 1 / 0.25.",
+        },
+    ),
+    Question(
+        "5.3",
+        choices="abc",
+        answer="b",
+        because="A is left with 4 choices at each of 6 letters, 4·4·4·4·4·4 = 4096 for a word. "
+        "B has 1000.",
+        replies={
+            "a": "4 choices for a letter, 1000 for a word. How many for the six letters of a word?",
+            "c": "The texts are the same, so they can, once both are about the same piece of it. "
+            "How many choices does A have for the six letters of a word?",
+        },
+    ),
+    Question(
+        "5.4",
+        choices="abc",
+        answer="c",
+        because="Dividing by ½ doubles the logits, and exp(2·1) = exp(1)²: 2.7 squared is 7.4.",
+        replies={
+            "a": "The logits 2 and 1 become 4 and 2. What is exp(4) / exp(2)?",
+            "b": "It is the logits that double: 4 and 2. What is exp(4) / exp(2)?",
+        },
+    ),
+    Question(
+        "5.5",
+        choices="abc",
+        answer="a",
+        because="At low temperature it takes the likeliest letters, and those it has seen most "
+        "surely follow the names it was trained on.",
+        replies={
+            "b": "At 1 it often draws a letter that is not the likeliest. Does that lead back to a "
+            "name it knows, or away from it?",
+            "c": "At 0.3 it nearly always takes the likeliest letter. On which names were these "
+            "letters made the likeliest?",
+        },
+    ),
+    Question(
+        "5.6",
+        choices="abc",
+        answer="b",
+        because="The first guess of each chunk is made after one symbol, so it is a bigram's at "
+        "best. The other four can be as good as can be.",
+        replies={
+            "a": "Look at the first guess in a chunk: how many symbols has the network read since "
+            "the reset?",
+            "c": "Look at the third guess in a chunk: how many symbols has the network read since "
+            "the reset?",
+        },
+    ),
+)

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73"}
+COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73", "error": "#d55e00"}
 TINTS = {"x": "#f6dfeb", "h": "#d6e8f5", "o": "#d3efe6"}
 INK = "#222222"
 VALUES = "PuOr"  # from -1 to 1; its two ends differ for every eye
