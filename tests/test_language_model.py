@@ -91,6 +91,20 @@ def test_counting_baselines():
     expected = (52 / 51 * 51 / 50 * 52 / 51) ** (1 / 3)
     assert ngram_perplexity(train, [0, 1, 0, 1], 2, 2) == pytest.approx(expected)
     assert ngram_perplexity([0, 0], [1], 4, 1) == pytest.approx(6)
+    assert ngram_perplexity([0, 0], [1], 4, 1, add=0.5) == pytest.approx(8)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 40), st.integers(0, 9))
+def test_counting_is_the_same_in_a_table_of_all_n_grams(K, n, length, seed):
+    rng = np.random.default_rng(seed)
+    train, held_out = rng.integers(0, K, length), rng.integers(0, K, n + 5)
+    table = np.full((K,) * n, 0.3)
+    for t in range(length - n + 1):
+        table[tuple(train[t : t + n])] += 1
+    p = table / table.sum(-1, keepdims=True)
+    nll = [-np.log(p[tuple(held_out[t : t + n])]) for t in range(6)]
+    expected = np.exp(np.mean(nll))
+    assert ngram_perplexity(train, held_out, K, n, add=0.3) == pytest.approx(expected)
 
 
 def test_bad_arguments_are_named():
@@ -121,3 +135,5 @@ def test_bad_arguments_are_named():
     refused(ValueError, "held_out: expected ids from 0 to 1", ngram_perplexity, [1], [2], 2, 1)
     refused(ValueError, "held_out: expected at least n=2", ngram_perplexity, [1], [1], 2, 2)
     refused(ValueError, "n: expected at least 1", ngram_perplexity, [1], [1], 2, 0)
+    refused(ValueError, r"n: expected fewer .* 77\*\*11", ngram_perplexity, [1], [1], 77, 11)
+    refused(ValueError, "add: expected", ngram_perplexity, [1], [1], 2, 1, 0)

@@ -53,21 +53,22 @@ def stream_nll(params, streams, chunk):
     return float(total), targets.size
 
 
-def ngram_perplexity(train, held_out, K, n):
+def ngram_perplexity(train, held_out, K, n, add=1.0):
     """Perplexity on the ids `held_out` (T,) of counts of n-grams in `train`: the one to beat.
 
     n = 1 knows how frequent each of the K ids is, n = 2 how frequent it is after each other one.
-    One is added to each count (Laplace), so that nothing is impossible.
+    `add` is added to each count (1: Laplace), so that nothing is impossible.
     """
-    K, n = whole("K", K, 1), whole("n", n, 1)
+    K, n, add = whole("K", K, 1), whole("n", n, 1), positive("add", add)
+    if n * np.log2(K) >= 63:
+        raise ValueError(f"n: expected fewer than 2**63 n-grams, got K**n = {K}**{n}")
     train, held_out = ids_below("train", train, K), ids_below("held_out", held_out, K)
     if len(held_out) < n:
         raise ValueError(f"held_out: expected at least n={n} ids, got {len(held_out)}")
-    counts = np.ones((K,) * n)
-    np.add.at(counts, _grams(train, n), 1)
-    p = counts / counts.sum(-1, keepdims=True)
-    nll = -np.log(p[_grams(held_out, n)])
-    return perplexity(nll.sum(), len(nll))
+    seen, asked = _grams(train, K, n), _grams(held_out, K, n)
+    # A number without its last digit is what stands before the last id.
+    p = (_counts(asked, seen) + add) / (_counts(asked // K, seen // K) + add * K)
+    return perplexity(-np.log(p).sum(), len(p))
 
 
 @checked(o="K")
@@ -109,6 +110,13 @@ def _same_in_and_out(params):
     return params
 
 
-def _grams(ids, n):
-    """The runs of n ids in a row, as an index into counts: n arrays of equal length."""
-    return tuple(ids[i : len(ids) - n + 1 + i] for i in range(n))
+def _grams(ids, K, n):
+    """The runs of n ids in a row, each as one number whose n digits, in base K, they are."""
+    runs = max(0, len(ids) - n + 1)
+    return sum(ids[i : i + runs] * K ** (n - 1 - i) for i in range(n))
+
+
+def _counts(asked, seen):
+    """How often each number of `asked` occurs among `seen`."""
+    seen = np.sort(seen)
+    return np.searchsorted(seen, asked, "right") - np.searchsorted(seen, asked, "left")
