@@ -15,7 +15,7 @@ from tests.strategies import (
     tensor,
     torch_loss_and_gradients,
 )
-from utils.cell import readout
+from utils.cell import RNNParams, readout
 from utils.gates import (
     GRUParams,
     LSTMParams,
@@ -29,6 +29,7 @@ from utils.gates import (
     lstm_cell_backward,
     lstm_cell_forward,
     lstm_unroll,
+    sequence_gradients,
     sigmoid,
 )
 from utils.gradcheck import complex_step_gradient
@@ -159,6 +160,19 @@ def test_the_unrolled_gru_states_are_those_of_pytorch(p):
     x, state = tensor(one_hot(p.x, len(p.params.U))), tensor(p.h0)[None]
     expected, _ = to_torch(p.params).recurrent(x, state)
     assert_close(gru_unroll(p.x, p.h0, *p.params[:4]), expected.detach().numpy(), 1e-13)
+
+
+@pytest.mark.parametrize("kind", [RNNParams, LSTMParams, GRUParams])
+def test_loss_and_gradients_of_any_network_from_an_empty_memory(kind):
+    p = problem()
+    p = p if kind is RNNParams else with_gates(p, kind)
+    p.h0 = np.zeros_like(p.h0)
+    loss, grads = sequence_gradients(p.params, p.x, p.targets, p.mask)
+    start = (p.h0, p.h0) if kind is LSTMParams else (p.h0,)
+    expected_loss, expected, _, _ = torch_loss_and_gradients(p, start)
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    assert type(grads) is kind
+    assert_close(grads, expected)
 
 
 def test_gates_do_not_overflow():
