@@ -5,13 +5,14 @@ ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+SLIDE_PARTS := .build/slide-parts/.ready
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --dist loadscope
 export PYTHONUTF8 := 1
 # The matrices here are small: threads would spend their time waiting for each other.
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-.PHONY: help lab test lint unit notebooks bench build lock clean
+.PHONY: help lab test lint unit notebooks test-hub bench build grade slides lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,11 +27,15 @@ lint: $(READY)  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
+unit: $(READY) $(SLIDE_PARTS)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+
+test-hub: $(READY)  ## try the class server for real: a JupyterHub on this machine (needs Node.js)
+	PYTHON=$(BIN)/python sh deploy/jupyterhub/install.sh .build/hub
+	RNN_WORKBOOK_STATE= RNN_HUB=.build/hub $(BIN)/python -m pytest tests/hub
 
 bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md (some minutes)
 	$(BIN)/python -m utils.authoring.benchmark
@@ -38,6 +43,13 @@ bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md 
 build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
 	$(BIN)/python -m utils.authoring.build $(ARGS)
 	$(BIN)/python -m utils.authoring.mistakes
+	$(BIN)/python -m utils.authoring.timings
+
+grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS="--out sheets")
+	$(BIN)/python -m utils.authoring.grade "$(FROM)" $(ARGS)
+
+slides: $(READY) $(SLIDE_PARTS)  ## lessons 1 to 4 as slides that need no network -> .build/slides/
+	$(BIN)/python -m utils.authoring.slides
 
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
 	$(BIN)/python -m pip install --quiet uv
@@ -69,3 +81,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/jupyter labextension disable --level=sys_prefix \
 	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
 	@touch $(READY)
+
+# reveal.js and MathJax, out of packages and beside the virtual environment: no lesson needs them.
+$(SLIDE_PARTS): utils/authoring/slides.lock | $(READY)
+	@rm -rf .build/slide-parts
+	$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
+	  --target .build/slide-parts -r utils/authoring/slides.lock
+	@touch $(SLIDE_PARTS)
