@@ -20,6 +20,15 @@ CARD = re.compile(
     r"^# > \*\*Exercise (\d\.\d) · `(\w+)`\*\* · (\d+) minutes? · difficulty (\S+)$", re.M
 )
 
+FIRST_SITTING = [  # of lesson 3
+    "The wrong note",
+    "One number, by hand",
+    "Where the error starts",
+    "One step back",
+    "Through time",
+    "Is it right?",
+]
+
 # What to teach in how many minutes: a lesson whole, some sections of it, or so many minutes of
 # something else.
 PLANS = {
@@ -59,17 +68,7 @@ PLANS = {
                 ],
             ),
             ("Break", 15),
-            (
-                "03_backpropagation_through_time",
-                [
-                    "The wrong note",
-                    "One number, by hand",
-                    "Where the error starts",
-                    "One step back",
-                    "Through time",
-                    "Is it right?",
-                ],
-            ),
+            ("03_backpropagation_through_time", FIRST_SITTING),
             ("Recall questions, grade sheet, what to do at home", 15),
         ],
     ),
@@ -81,17 +80,7 @@ PLANS = {
             ("Break", 15),
             ("02_sequence_unrolling", None),
             ("Lunch", 60),
-            (
-                "03_backpropagation_through_time",
-                [
-                    "The wrong note",
-                    "One number, by hand",
-                    "Where the error starts",
-                    "One step back",
-                    "Through time",
-                    "Is it right?",
-                ],
-            ),
+            ("03_backpropagation_through_time", FIRST_SITTING),
             ("Break", 15),
             (
                 "03_backpropagation_through_time",

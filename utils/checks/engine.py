@@ -227,10 +227,8 @@ def _line_of(error):
     """The last line of the learner's own code on the way to the error, if it can be had."""
     trace, line = error.__traceback__, ""
     while trace:
-        file, module = (
-            trace.tb_frame.f_code.co_filename,
-            trace.tb_frame.f_globals.get("__name__", ""),
-        )
+        frame = trace.tb_frame
+        file, module = frame.f_code.co_filename, frame.f_globals.get("__name__", "")
         if "site-packages" not in file and not module.startswith("utils."):
             line = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
