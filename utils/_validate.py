@@ -14,7 +14,8 @@ A line above a function says what its arrays must be, in the letters of the less
 import inspect
 import re
 from functools import lru_cache, wraps
-from operator import index
+from itertools import islice
+from operator import index, is_not
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,7 @@ def checked(**specs):
         signature = inspect.signature(function)
         order = list(signature.parameters)
         plan = [(order.index(name), spec) for name, spec in specs.items()]
+        groups = [(place, type(spec)) for place, spec in plan if type(spec) is not str]
 
         @wraps(function)
         def with_checked_arguments(*args, **kwargs):
@@ -58,11 +60,19 @@ def checked(**specs):
                 args = bound.args
             values = []
             for place, spec in plan:
-                values += [args[place]] if type(spec) is str else _fields_of(args[place], spec)
-            found, args = iter(_check(names, flat_specs, values)), list(args)
-            for place, spec in plan:
-                one = type(spec) is str
-                args[place] = next(found) if one else type(spec)(*(next(found) for _ in spec))
+                if type(spec) is str:
+                    values.append(args[place])
+                else:
+                    values += _fields_of(args[place], spec)
+            found = _check(names, flat_specs, values)
+            changed = any(map(is_not, found, values))
+            for place, group in groups:
+                changed = changed or type(args[place]) is not group
+            if changed:
+                args, found = list(args), iter(found)
+                for place, spec in plan:
+                    one = type(spec) is str
+                    args[place] = next(found) if one else type(spec)(*islice(found, len(spec)))
             return function(*args)
 
         return with_checked_arguments
@@ -117,7 +127,10 @@ def generator(rng):
 
 
 def _check(names, specs, values):
-    found = [_as_array(name, value) for name, value in zip(names, values, strict=True)]
+    try:
+        found = list(map(np.asarray, values))
+    except ValueError:
+        found = [_as_array(name, value) for name, value in zip(names, values, strict=True)]
     limits, casts = _check_forms(names, specs, tuple([(a.dtype, a.shape) for a in found]))
     for name, place, size in limits:
         _check_range(name, found[place], size)
@@ -202,8 +215,8 @@ def _words(form, sizes):
 
 
 def _check_range(name, ids, size):
-    low, high = ids.min(), ids.max()
-    if low < 0 or high >= size:
+    if ids.astype(np.uint64).max() >= size:  # one pass: as unsigned, what is negative is huge
+        low, high = ids.min(), ids.max()
         raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {min(low, 0) or high}")
 
 

@@ -16,7 +16,7 @@ from .cell import RNN_SHAPES, RNNParams, affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces, run
 
-ROWS = 2048  # steps times sequences in a block: matrix products of fewer rows are slower
+ROWS = 3200  # steps times sequences in a block: matrix products of fewer rows are slower
 
 
 @checked(x_t="BD|B<D", h_prev="BH", U="DH", V="HH", h_t="BH", dh_t="BH")
@@ -115,11 +115,11 @@ def errors_through_time(dh, h, V, carried=None):
     `carried` (B,H) is the error that arrives from the steps after these.
     """
     carried = np.zeros(h.shape[1:], h.dtype) if carried is None else carried
-    V_back, slope = V.T, h * h
+    add, multiply, V_back, slope = np.add, np.multiply, V.T, h * h
     np.subtract(1, slope, slope)  # tanh' = 1 - tanh²
     for dh_t, slope_t in zip(dh[::-1], slope[::-1], strict=True):
-        dh_t += carried
-        dh_t *= slope_t
+        add(dh_t, carried, dh_t)
+        multiply(dh_t, slope_t, dh_t)
         dh_t.dot(V_back, carried)
     return dh, carried
 
@@ -127,8 +127,8 @@ def errors_through_time(dh, h, V, carried=None):
 def sum_over_steps(do, da, x, before, h, D):
     """The gradients of the weights, each one product over all steps; `before` is h a step back."""
     do, da, ones = flat(do), flat(da), np.ones(do.size // do.shape[-1], do.dtype)
-    dU, dV, dW = input_weights(x, da, D), flat(before).T @ da, flat(h).T @ do
-    return RNNParams(dU, dV, ones @ da, dW, ones @ do)  # a product with ones is the fastest sum
+    dU, dV, dW = input_weights(x, da, D), flat(before).T.dot(da), flat(h).T.dot(do)
+    return RNNParams(dU, dV, ones.dot(da), dW, ones.dot(do))  # a product with ones: the fastest sum
 
 
 def one_step_back(h, h0):
@@ -143,7 +143,7 @@ def input_weights(x, da, D):
     """
     if x.dtype.kind in "iu":
         x = np.eye(D, dtype=da.dtype).take(x, axis=0)
-    return flat(x).T @ da
+    return flat(x).T.dot(da)
 
 
 def back_to_input(da, x, U):
@@ -153,7 +153,7 @@ def back_to_input(da, x, U):
 
 def times(z, W):
     """z W for z (...,M) and W (M,N), as one matrix product."""
-    return (flat(z) @ W).reshape(*z.shape[:-1], W.shape[1])
+    return flat(z).dot(W).reshape(*z.shape[:-1], W.shape[1])
 
 
 def _back_through(stretches, params, x, targets, weight):

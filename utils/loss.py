@@ -9,6 +9,7 @@ the largest logit off first; the gradient by the logits, p - 1 at the target, is
 import numpy as np
 
 from ._validate import checked
+from .cell import flat
 
 SAFE = 16  # up to logits of this size exp() needs no help, and a pass over them is saved
 
@@ -47,7 +48,7 @@ def step_weights(mask, dtype):
     real = np.count_nonzero(mask)
     if real == 0:
         raise ValueError("mask: expected at least one True, got none")
-    return np.multiply(mask, 1 / real, dtype=dtype)
+    return mask.astype(dtype) * (1 / real)
 
 
 def weighted_cross_entropy(o, targets, weight):
@@ -55,16 +56,16 @@ def weighted_cross_entropy(o, targets, weight):
 
     Forward and backward share the exponentials; in place, for there may be many of them.
     """
-    o, K, weight = o.ravel(), o.shape[-1], weight.ravel()
-    rows, at_target = o.reshape(-1, K), np.arange(0, o.size, K) + targets.ravel()
+    rows, o, weight = flat(o), o.ravel(), weight.ravel()
+    at_target = np.arange(0, o.size, rows.shape[1]) + targets.ravel()
     if max(o.max(), -o.min()) > SAFE:
         rows -= _largest(rows)
     picked = o[at_target]
     np.exp(o, o)
-    total = rows @ np.ones(K, o.dtype)
+    total = rows.dot(np.ones(rows.shape[1], o.dtype))  # the fastest sum
     rows *= (weight / total)[:, None]
     o[at_target] -= weight
-    return float(weight @ (np.log(total) - picked))
+    return float(weight.dot(np.log(total) - picked))
 
 
 def _largest(o):

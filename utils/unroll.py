@@ -64,11 +64,11 @@ def run(x, h0, U, V, b):
     states = np.empty((len(x) + 1, *h0.shape), h0.dtype)
     states[0] = h0
     affine(x, U, b, out=states[1:])
-    carried = np.empty(h0.shape, h0.dtype)
+    carried, add, tanh = np.empty(h0.shape, h0.dtype), np.add, np.tanh
     for h_prev, h_t in pairwise(states):
         h_prev.dot(V, carried)  # into the same room at each step: allocating costs time
-        h_t += carried
-        np.tanh(h_t, h_t)
+        add(h_t, carried, h_t)
+        tanh(h_t, h_t)
     return states
 
 
