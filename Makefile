@@ -5,7 +5,6 @@ ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-SLIDE_PARTS := .build/slide-parts/.ready
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --dist loadscope
 export PYTHONUTF8 := 1
 # The matrices here are small: threads would spend their time waiting for each other.
@@ -27,7 +26,7 @@ lint: $(READY)  ## style of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: $(READY) $(SLIDE_PARTS)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
+unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
@@ -48,7 +47,7 @@ build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (A
 grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS="--out sheets")
 	$(BIN)/python -m utils.authoring.grade "$(FROM)" $(ARGS)
 
-slides: $(READY) $(SLIDE_PARTS)  ## lessons 1 to 4 as slides that need no network -> .build/slides/
+slides: $(READY)  ## lessons 1 to 4 as slides that need no network -> .build/slides/
 	$(BIN)/python -m utils.authoring.slides
 
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
@@ -81,10 +80,3 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/jupyter labextension disable --level=sys_prefix \
 	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
 	@touch $(READY)
-
-# reveal.js and MathJax, out of packages and beside the virtual environment: no lesson needs them.
-$(SLIDE_PARTS): utils/authoring/slides.lock | $(READY)
-	@rm -rf .build/slide-parts
-	$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
-	  --target .build/slide-parts -r utils/authoring/slides.lock
-	@touch $(SLIDE_PARTS)

@@ -20,6 +20,7 @@ import base64
 import io
 import re
 import sys
+import sysconfig
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -36,9 +37,9 @@ from pygments.lexers import PythonLexer
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 
 TARGET = ROOT / ".build" / "slides"
-PARTS = ROOT / ".build" / "slide-parts"  # unpacked there by the Makefile
-REVEAL = PARTS / "sphinx_revealjs" / "_static" / "revealjs"
-MATHJAX = PARTS / "sphinx-mathjax-offline" / "static" / "mathjax" / "tex-svg.js"
+PACKAGES = Path(sysconfig.get_path("purelib"))  # two of them carry what a slide is shown with
+REVEAL = PACKAGES / "sphinx_revealjs" / "_static" / "revealjs"
+MATHJAX = PACKAGES / "sphinx-mathjax-offline" / "static" / "mathjax" / "tex-svg.js"
 LESSONS = ("01", "02", "03", "04")
 
 WIDTH, HEIGHT, GAP = 1216, 584, 14  # of what stands below the heading, at 1280 x 720
@@ -592,9 +593,6 @@ def write(folder: Path, names: list[str]) -> list[str]:
 
 def main() -> int:
     """The command. Returns the exit status."""
-    if not MATHJAX.exists():
-        print("reveal.js and MathJax are not here yet: run `make slides`.", file=sys.stderr)
-        return 1
     names = [name for name in lesson_names(ROOT) if name[:2] in LESSONS]
     paths = tuple(f"solutions/{name}." for name in names)
     if stale := [line for line in out_of_step(ROOT) if line.startswith(paths)]:
