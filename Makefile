@@ -43,6 +43,7 @@ build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (A
 	$(BIN)/python -m utils.authoring.build $(ARGS)
 	$(BIN)/python -m utils.authoring.mistakes
 	$(BIN)/python -m utils.authoring.timings
+	$(BIN)/python -m utils.authoring.picture
 
 grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS="--out sheets")
 	$(BIN)/python -m utils.authoring.grade "$(FROM)" $(ARGS)
