@@ -4,6 +4,10 @@ import IPython.display
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
 
 from utils import plots
 
@@ -69,6 +73,32 @@ def test_a_figure_is_a_picture_with_a_description(draw, shown):
     assert data["text/plain"] == f"Figure: {alt}"
     assert 300 < metadata["image/png"]["width"] < 1000  # as wide as a notebook
     assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
+
+
+def contrast(colour):
+    """How much a colour stands out on white, from 1 to 21: WCAG 2.1, its definition."""
+    *rgb, alpha = matplotlib.colors.to_rgba(colour)
+    part = np.array(rgb) * alpha + 1 - alpha
+    light = np.where(part <= 0.03928, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (light @ [0.2126, 0.7152, 0.0722] + 0.05)
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+def test_text_and_lines_stand_out(draw, monkeypatch):
+    """On white; what is white itself stands on a dark field, or is a grid's line between fields."""
+    faint = []
+
+    def look(figure, *args, **kwargs):
+        texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
+        faint.extend(t for t in texts if t.get_color() != "white" and contrast(t.get_color()) < 4.5)
+        lines = [x for x in figure.findobj(Line2D) if x.get_visible() and len(x.get_xdata())]
+        faint.extend(x for x in lines if x.get_color() != "white" and contrast(x.get_color()) < 3)
+        arrows = figure.findobj(FancyArrowPatch)
+        faint.extend(arrow for arrow in arrows if contrast(arrow.get_edgecolor()) < 3)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    draw()
+    assert faint == []
 
 
 def test_the_same_figure_gives_the_same_bytes(shown):

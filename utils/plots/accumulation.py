@@ -4,9 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from .shared import COLOURS, INK, TINTS, arrow, node, show
-
-GREY = "#8a8a8a"
+from .shared import COLOURS, GREY, INK, TINTS, arrow, node, show
 
 
 def one_update(k):

@@ -5,10 +5,9 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import FancyArrowPatch
 
-from .shared import COLOURS, INK, TINTS, node, show
+from .shared import COLOURS, GREY, INK, TINTS, node, show
 
 ERROR = COLOURS["error"]
-FORWARD = "#999999"
 
 
 def backward_sweep(letters, own=None, dh=None, carried=None):
@@ -154,7 +153,7 @@ def _rgb(colour):
 
 def _forward(ax, start, end):
     ax.add_patch(
-        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=13, color=FORWARD, lw=1.3)
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=13, color=GREY, lw=1.3)
     )
 
 

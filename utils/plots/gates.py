@@ -3,11 +3,11 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
-from .shared import COLOURS, INK, TINTS, node, show
+from .shared import COLOURS, GREY, INK, TINTS, node, show
 
-BLAME = "#d55e00"  # the way back; Okabe and Ito's vermilion
+BLAME = COLOURS["error"]  # the way back
 # of the lines, one after the other: told apart by colour, marker and dashes
-LINES = [("#d55e00", "o-"), ("#56b4e9", "s:"), ("#0072b2", "D-"), ("#999999", "v:"), (INK, "^--")]
+LINES = [(BLAME, "o-"), ("#7b5aa6", "s:"), (COLOURS["h"], "D-"), (GREY, "v:"), (INK, "^--")]
 
 
 def lstm_diagram(back=False):

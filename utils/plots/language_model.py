@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .shared import COLOURS, INK, TINTS, show
+from .shared import COLOURS, GREY, INK, TINTS, show
 
-STYLES, LINES = ("o-", "s--"), (COLOURS["h"], "#d55e00")  # the second a vermilion
+STYLES, LINES = ("o-", "s--"), (COLOURS["h"], COLOURS["error"])
 STREAMS = ("#fbe6bd", "#e4e4e4", "#ddd5f0")  # none of the colours of x, h and o
 
 
@@ -65,7 +65,7 @@ def learning(steps, curves, xlabel, ylabel, levels=None, log=False):
     for (name, values), style, colour in zip(curves.items(), STYLES, LINES, strict=False):
         ax.plot(steps, values, style, color=colour, markersize=5, label=name)
     for name, value in levels.items():
-        ax.axhline(value, color="grey", linewidth=1, linestyle=(0, (5, 4)), zorder=0)
+        ax.axhline(value, color=GREY, linewidth=1, linestyle=(0, (5, 4)), zorder=0)
         place = {"xycoords": ("axes fraction", "data"), "va": "center", "color": INK}
         ax.annotate(f"{name} {value:.2f}", (1.01, value), **place)
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -97,7 +97,7 @@ def swatch_rows(titles, names, colours):
 
 
 def _letter(ax, x, y, letter, fill):
-    ax.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor="grey", linewidth=0.8))
+    ax.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor=GREY, linewidth=0.8))
     seen = letter.replace(" ", "␣")
     ax.text(x + 0.5, y + 0.52, seen, ha="center", va="center", fontsize=12, color=INK)
 

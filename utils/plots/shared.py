@@ -1,7 +1,8 @@
 """What all figures share: the colours, the way to show one, nodes, arrows, fields of colour.
 
 x is pink, h is blue, o is green, as in the classic diagram of the unrolled network; the shades are
-those of Okabe and Ito (2008), which colour-blind readers tell apart.
+those of Okabe and Ito (2008), which colour-blind readers tell apart. The error's vermilion is a
+little darker than theirs: formulas are written in it.
 """
 
 import io
@@ -10,9 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73", "error": "#d55e00"}
+COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73", "error": "#c04f00"}
 TINTS = {"x": "#f6dfeb", "h": "#d6e8f5", "o": "#d3efe6"}
 INK = "#222222"
+GREY = "#767676"
 VALUES = "PuOr"  # from -1 to 1; its two ends differ for every eye
 
 
