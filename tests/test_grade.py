@@ -40,7 +40,7 @@ from utils.checks.report import Report
 
 lie = lambda *args, **kwargs: Report("cell_forward", "1.1", "passed", 14, 14)
 utils.checks.grade = utils.checks.session.grade = lie
-utils.checks.engine.grade_exercise = utils.checks.engine._verdict = lie
+utils.checks.engine.grade_exercise = utils.checks.engine.judge = lie
 utils.checks.compare.same = lambda *args, **kwargs: True
 utils.checks.compare.table = lambda *args: ([], None)
 utils.checks.check = utils.checks.session.check = lambda fn: print("passed") or fn
@@ -596,9 +596,9 @@ def test_an_error_arrives_with_its_line():
     except KeyError as error:
         back = grade_wire.decode_error(grade_wire.encode_error(error, "{}['key']"))
     assert (type(back), str(back)) == (KeyError, "'key'")
-    from utils.checks.engine import _line_of
+    from utils.checks.engine import line_of
 
-    assert _line_of(back) == "{}['key']"
+    assert line_of(back) == "{}['key']"
 
 
 def chosen(cells, own, exercises=("f",)):

@@ -149,7 +149,7 @@ def grade_folder(folder: str, out: str | None, jobs: int, limits: Limits) -> Pat
     target = output_folder(place, out)
     package = snapshot()
     for name in {e for f in files if f.lesson for e in f.lesson.exercises}:
-        engine._expected(EXERCISES[name])  # before anybody's code runs
+        engine.expected_of(EXERCISES[name])  # before anybody's code runs
     with reserved(target) as (table, page):
         graded = grade_all(files, package, jobs, limits)
         warnings = [*changed(files), *tampered(package)]

@@ -353,7 +353,7 @@ class Submission:
                 case {"at": int(number), "cell": int(cell), "line": str(line)}:
                     self.at = number, cell, line
                 case {"cell": int(cell), "error": dict(error)}:
-                    problem = engine._raised(_decoded_error(error), engine.Case("", ()))
+                    problem = engine.raised(_decoded_error(error), engine.Case("", ()))
                     if cell in self.own:
                         problem = problem.replace("Your code raised", "It raised")
                         self.problems.setdefault(cell, problem)
@@ -465,7 +465,7 @@ def _judge(process: Process, exercise: Exercise, question: dict) -> tuple[Verdic
     says by itself can only be to the function's disadvantage.
     """
     blank = Report(
-        exercise.name, exercise.number, "not yet", total=len(engine._cases(exercise)) + 2
+        exercise.name, exercise.number, "not yet", total=len(engine.cases_of(exercise)) + 2
     )
     if question.get("stub"):
         return _verdict(replace(blank, status="not attempted")), True
@@ -474,7 +474,7 @@ def _judge(process: Process, exercise: Exercise, question: dict) -> tuple[Verdic
         return _verdict(replace(blank, message=text), "other arguments"), True
     calls = _Calls(process, exercise)
     try:
-        seen = engine.observe(exercise, calls.fn, engine._cases(exercise), calls.run)
+        seen = engine.observe(exercise, calls.fn, engine.cases_of(exercise), calls.run)
     except Ended as ended:
         kinds = {"memory": "too much memory", "exit": "ends the process", "time": "out of time"}
         mistake = kinds.get(ended.why, "not judged")
@@ -486,7 +486,7 @@ def _judge(process: Process, exercise: Exercise, question: dict) -> tuple[Verdic
         return _verdict(replace(blank, message=text), "runs without end"), False
     try:
         with _one_at_a_time:
-            report = engine._verdict(exercise, engine._cases(exercise), seen, blank)
+            report = engine.judge(exercise, engine.cases_of(exercise), seen, blank)
     except Exception as error:
         text = f"The check could not make sense of what came back ({type(error).__name__})."
         return _verdict(replace(blank, message=text), "strange values"), True
@@ -530,7 +530,7 @@ class _Calls:
 
     def __init__(self, process: Process, exercise: Exercise):
         self.process = process
-        count = len(engine._cases(exercise))
+        count = len(engine.cases_of(exercise))
         self.order = iter([*range(count), *reversed(range(count))])
         self.returned: list[Any] = []
         self.kinds = {

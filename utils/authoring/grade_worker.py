@@ -27,12 +27,12 @@ from utils.checks import engine, sandbox
 from utils.checks.registry import EXERCISES
 
 # Kept here, out of reach of a notebook that puts something else in their place.
-_run, _cases, _is_stub, _wrong_signature, _line_of = (
+_run, cases_of, _is_stub, wrong_signature, line_of = (
     sandbox.run,
-    engine._cases,
+    engine.cases_of,
     engine.is_stub,
-    engine._wrong_signature,
-    engine._line_of,
+    engine.wrong_signature,
+    engine.line_of,
 )
 _dumps, _loads, _deepcopy = json.dumps, json.loads, copy.deepcopy
 
@@ -110,7 +110,7 @@ class Notebook:
     def __init__(self, channel: Channel, setup: dict):
         self.channel, self.skip, self.sources = channel, set(setup["skip"]), setup["cells"]
         self.names = [name for name in setup["exercises"] if name in EXERCISES]
-        self.cases = {name: _cases(EXERCISES[name]) for name in self.names}
+        self.cases = {name: cases_of(EXERCISES[name]) for name in self.names}
         self.references = {name: EXERCISES[name].reference for name in self.names}
         self.candidates = {name: [] for name in self.names}
         self.judged, self.undefined = {}, set()
@@ -210,7 +210,7 @@ class Notebook:
                 candidate=k,
                 again=again,
                 stub=_is_stub(fn),
-                signature=_wrong_signature(EXERCISES[name], fn, self.cases[name][0]),
+                signature=wrong_signature(EXERCISES[name], fn, self.cases[name][0]),
                 borrowed=self._calls_the_reference(name, fn),
             )
             try:
@@ -232,7 +232,7 @@ class Notebook:
                 return request["passed"]
             args = _deepcopy(self.cases[name][request["case"]].args)
             called = _run(lambda *a: exercise.trial(fn, *a), args, request["seconds"])
-            error = called.error and grade_wire.encode_error(called.error, _line_of(called.error))
+            error = called.error and grade_wire.encode_error(called.error, line_of(called.error))
             kind = type(called.error)
             called.error = None  # it holds on to all that the call had in memory
             # Later calls may change what earlier ones returned.

@@ -46,7 +46,7 @@ def grade_exercise(exercise: Exercise, fn: Callable) -> Report:
     """The report on `fn` as an answer to `exercise`. Displays nothing, never raises."""
     if is_stub(fn):
         return Report(exercise.name, exercise.number, "not attempted")
-    cases = _cases(exercise)
+    cases = cases_of(exercise)
     report = Report(exercise.name, exercise.number, "not yet", total=len(cases) + 2)
     try:
         return _grade(exercise, fn, cases, report)
@@ -56,7 +56,7 @@ def grade_exercise(exercise: Exercise, fn: Callable) -> Report:
 
 
 def _grade(exercise, fn, cases, report):
-    problem = _wrong_signature(exercise, fn, cases[0])
+    problem = wrong_signature(exercise, fn, cases[0])
     if problem:
         return replace(report, message=problem)
     seen = observe(exercise, fn, cases, sandbox.run)
@@ -65,12 +65,13 @@ def _grade(exercise, fn, cases, report):
     if isinstance(seen[-1].error, sandbox.OutOfTime):
         too_long = TOO_LONG.format(exercise.seconds)
         return replace(report, message=too_long, printed=seen[0].printed)
-    return _verdict(exercise, cases, seen, report)
+    return judge(exercise, cases, seen, report)
 
 
-def _verdict(exercise, cases, seen, report):
-    expected = _expected(exercise)
-    judged = [_judge(exercise, *three) for three in zip(cases, seen, expected, strict=True)]
+def judge(exercise, cases, seen, report):
+    """The report on an answer from what was seen of it on the cases; `report` is a blank one."""
+    expected = expected_of(exercise)
+    judged = [_judge_call(exercise, *three) for three in zip(cases, seen, expected, strict=True)]
     problems = [problem for _, problem in judged] + [_changes_inputs(seen), _remembers(seen)]
     if not any(problems):
         return replace(report, status="passed", passed=len(problems))
@@ -96,13 +97,15 @@ def _verdict(exercise, cases, seen, report):
 
 
 @functools.cache
-def _cases(exercise: Exercise) -> list[Case]:
+def cases_of(exercise: Exercise) -> list[Case]:
+    """The cases of an exercise, the same at every call."""
     return list(exercise.cases(np.random.default_rng(zlib.crc32(exercise.name.encode()))))
 
 
 @functools.cache
-def _expected(exercise: Exercise) -> list["Seen"]:
-    return observe(exercise, exercise.reference, _cases(exercise), _run_plainly)
+def expected_of(exercise: Exercise) -> list["Seen"]:
+    """What the reference does on the cases."""
+    return observe(exercise, exercise.reference, cases_of(exercise), _run_plainly)
 
 
 # A known mistake is called on one telling case first, and on the others only if it gives there what
@@ -112,13 +115,13 @@ def _expected(exercise: Exercise) -> list["Seen"]:
 @functools.cache
 def _first_call(exercise: Exercise, mistake: Mistake, k: int) -> "Seen":
     """What a mistake that remembers nothing does with case k."""
-    called, changed = _one_call(exercise, mistake.wrong, _cases(exercise)[k], _run_plainly)
+    called, changed = _one_call(exercise, mistake.wrong, cases_of(exercise)[k], _run_plainly)
     return Seen(compare.snapshot(called.value), called.error, changed)
 
 
 @functools.cache
 def _transcript(exercise: Exercise, mistake: Mistake) -> list["Seen"]:
-    return observe(exercise, copy.deepcopy(mistake.wrong), _cases(exercise), _run_plainly)
+    return observe(exercise, copy.deepcopy(mistake.wrong), cases_of(exercise), _run_plainly)
 
 
 def is_stub(fn: Callable) -> bool:
@@ -131,7 +134,8 @@ def is_stub(fn: Callable) -> bool:
     return all(i.opname in returns and i.argval is None for i in does)
 
 
-def _wrong_signature(exercise, fn, case):
+def wrong_signature(exercise, fn, case):
+    """A sentence if the function cannot be called with the arguments of the exercise, else None."""
     if exercise.trial is not call:
         return None  # the trial decides how to call it
     try:
@@ -200,9 +204,9 @@ def _run_plainly(fn, args, seconds):
 # What is wrong ----------------------------------------------------------------------------------
 
 
-def _judge(exercise, case, seen, expected):
+def _judge_call(exercise, case, seen, expected):
     if seen.error is not None:
-        return (), compare.Difference(_raised(seen.error, case))
+        return (), compare.Difference(raised(seen.error, case))
     slots = compare.parse(exercise.returns)
     rows, difference = compare.table(slots, expected.value, seen.value, exercise.tolerance)
     if difference and case.label:
@@ -210,12 +214,13 @@ def _judge(exercise, case, seen, expected):
     return rows, difference
 
 
-def _raised(error, case):
+def raised(error, case):
+    """A sentence about an error that an answer raised on a case, and where it did."""
     if isinstance(error, sandbox.AskedForInput):
         return "Your function calls input(): it must work from its arguments alone."
     if isinstance(error, RecursionError):
         return "Your function calls itself without end (RecursionError)."
-    line, text = _line_of(error), " ".join(str(error).split())[:200]
+    line, text = line_of(error), " ".join(str(error).split())[:200]
     where = f" in the line `{line}`" if line else ""
     said = f": {text}" if text else ""
     if isinstance(error, NameError) and hasattr(np, error.name or ""):
@@ -223,7 +228,7 @@ def _raised(error, case):
     return f"Your code raised {type(error).__name__}{where}{said}. {_shapes(case)}".rstrip()
 
 
-def _line_of(error):
+def line_of(error):
     """The last line of the learner's own code on the way to the error, if it can be had."""
     trace, line = error.__traceback__, ""
     while trace:
@@ -273,7 +278,7 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
     telling = next(iter(wrong or (k for k, s in enumerate(seen) if not s.error)), None)
     if telling is None:
         return None  # that all raise the same says too little
-    rtol, expected = max(ALIKE, exercise.tolerance), _expected(exercise)
+    rtol, expected = max(ALIKE, exercise.tolerance), expected_of(exercise)
     in_part = None
     for mistake in exercise.mistakes:
         if inspect.isfunction(mistake.wrong):
