@@ -51,8 +51,9 @@ D = K = len(letters)  # 30 letters in, 30 that may come next
 # You want 48 cookies, and the oven takes a tray of 12. So you bake four trays, one after the other,
 # and clean the kitchen up once, at the end.
 #
-# A network's oven is the memory of your computer, and what fills it are the states: BPTT needs every
-# $h_t$ of the forward pass. Take 64 sequences of 512 letters and 64 units:
+# A network's oven is the memory of your computer. What fills it are the **states** (elsewhere:
+# *activations*), the $h_t$ of all steps: BPTT needs every one. Take 64 sequences of 512 letters and
+# 64 units:
 
 # %%
 T, B, H = 512, 64, 64
@@ -74,7 +75,7 @@ plots.one_update(4)
 # derivatives. Call $S_i$ the summed loss of micro-batch i, and ∇ ("nabla") its gradient by all
 # weights. Then $\nabla(S_1 + S_2) = \nabla S_1 + \nabla S_2$. Nothing is approximate about it.
 #
-# The picture misleads in two places. First, what stays of a tray is not cookies: it is one sum, as
+# The kitchen misleads in two places. First, what stays of a tray is not cookies: it is one sum, as
 # large as the weights and no larger, however many trays you bake. Second, a tray may be half full.
 # How much does it count then?
 #
@@ -108,13 +109,14 @@ print("sums, divided by the count:", total / count)
 # Divide by what you have counted, and the trays may be as full as they like.
 #
 # PyTorch adds without being asked: every `backward()` *adds* to `.grad`. That is why training loops
-# have a `zero_grad()`. Here with a loss of w·2, w·4 and w·6, whose derivatives by w are 2, 4 and 6:
+# have a `zero_grad()`. Here the three steps have the losses w·2, w·4 and w·6, whose derivatives by w
+# are 2, 4 and 6. They come in the same two parts, and each sum is divided by 3:
 
 # %%
 w = torch.tensor(1.0, requires_grad=True)
 for part in parts:
     S = (w * torch.tensor(part)).sum()
-    (S / 3).backward()
+    (S / 3).backward()  # first (2 + 4) / 3, then 6 / 3
     print("w.grad is now", w.grad.item())
 
 # %% [markdown]
@@ -134,9 +136,9 @@ def make_batch(names, H):
 
 
 # %% [markdown]
-# `loss_and_gradients` from `utils` is your lesson 3 in one call: unroll, read out, loss, BPTT. It
-# gives the mean loss over the real steps, and its gradients. `global_norm` is the norm that you clip
-# by: all five tensors together.
+# `loss_and_gradients` from `utils` is your lesson 3 in one call: unroll, read out, loss, BPTT. Its
+# first two results are the mean loss over the real steps and the gradients of that; `*_` takes the
+# others. `global_norm` is the norm that you clip by: all five tensors together.
 
 # %%
 H = 32
@@ -240,7 +242,7 @@ print("error below 1e-12:", error(added, whole) < 1e-12)
 # - four pairs, all sequences of 12 steps;
 # - 3, 3 and 2 sequences: 8 is not a multiple of 3;
 # - 7 and 1: a last batch that is nearly empty;
-# - four pairs again, of sequences of 12 and 2, 12 and 3, 1 and 2, 12 and 1 steps.
+# - four pairs again, but *ragged*: sequences of 12 and 2, 12 and 3, 1 and 2, 12 and 1 steps.
 #
 # **Question 4.2** How far off is dividing by k in the last case, typically?
 #
@@ -266,7 +268,7 @@ def draw(lengths, rng, T=12, D=6, H=16, K=6):
 
 
 def cut(batch, rows):
-    """The batch in micro-batches of so many rows each."""
+    """The batch in micro-batches of so many sequences each."""
     ends = np.cumsum(rows)[:-1]
     fields = [np.split(array, ends, axis=-1) for array in batch[:3]]
     return [Batch(*parts) for parts in zip(*fields, np.split(batch.h0, ends), strict=True)]
@@ -306,7 +308,7 @@ print("yours, the worst of all 80 below 1e-12:", worst < 1e-12)
 plots.ladder(errors)
 
 # %% [markdown]
-# Look at the scale: from 1e-16 to 1e-12 the errors grow ten-thousandfold, and in the wide middle there
+# The scale is logarithmic: from 1e-16 to 1e-12 is a factor of ten thousand. In the wide middle there
 # is nothing. If all micro-batches hold equally many real steps, dividing by k is right but for rounding.
 # If not, it is not "slightly off": at 7 + 1 the error is as large as the gradient itself. And sequences
 # of different lengths are the normal case.
@@ -325,8 +327,8 @@ plots.ladder(errors)
 #         optimizer.zero_grad()
 # ```
 #
-# It runs, and the loss goes down. You know the second line already: a mean divided by k. Now the
-# fourth.
+# It runs, and the loss goes down. `criterion` gives a mean, so you know the second line already: a
+# mean divided by k. Now the fourth.
 #
 # **Question 4.3** There are N = 8 micro-batches and k = 4. You run this loop for one epoch. How many
 # of the 8 have a part in any update?
@@ -340,8 +342,8 @@ answer(
 )
 
 # %% [markdown]
-# Leave the network out and only keep the book: which micro-batches lie between two updates? We number
-# them through all epochs.
+# Leave the network out and only keep the book. The micro-batches between two updates are a **window**.
+# We number them through all epochs.
 
 
 # %%
@@ -397,7 +399,7 @@ plots.update_windows({"counter": copied, "counter + 1": from_one}, 10, 2)
 #   used nor cleared. Its gradients stay in `.grad` and leak into the first window of the next epoch
 #   (pink, across the dashed line). With a `zero_grad()` before each epoch they are lost instead. After
 #   the last epoch they are lost in any case (hatched).
-# - **The number of updates** is right, and so is the first thing that anybody checks.
+# - **The number of updates** is right, and it is the first thing that anybody checks.
 #
 # `(counter + 1) % k == 0` mends the beginning, not the end: here its third window mixes two epochs.
 # You do better.
@@ -408,7 +410,7 @@ plots.update_windows({"counter": copied, "counter + 1": from_one}, 10, 2)
 # >
 # > Given `n_micro` micro-batches in an epoch and windows of k, return the list of indices (from 0)
 # > after which an update comes. What is left at the end makes a last, shorter window. For 10 and 4
-# > that is [3, 7, 9].
+# > that is [3, 7, 9]; for no micro-batch it is [].
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/04_gradient_accumulation.ipynb` and
 # > move on.
@@ -477,7 +479,7 @@ def try_windows(N, k, epochs):
 # | for every micro-batch | once per update |
 # |---|---|
 # | forward, backward, add the gradient | divide, clip, step, set the sum to zero |
-# | add up the loss and the real steps | move the learning-rate schedule |
+# | add up the loss and the real steps | lower the learning rate, if you do |
 # | let the states go | log the loss, a mean over *all* its real steps |
 #
 # Take clipping. Say two micro-batches have the gradients [6, 0] and [0, 2], and max_norm is 1.
@@ -501,9 +503,9 @@ answer(
 plots.clipped_parts([[6, 0], [0, 2]], max_norm=1)
 
 # %% [markdown]
-# Clipping once makes the step shorter and keeps its direction: you found that in lesson 3. Clipping
-# each part weakens the large one only, and the direction turns. With real gradients, those of the
-# ragged pairs above:
+# (The dotted circle has the radius max_norm.) Clipping once makes the step shorter and keeps its
+# direction: you found that in lesson 3. Clip each part, and 6 and 2 both become 1: the direction
+# turns. With real gradients, those of the ragged pairs above:
 
 
 # %%
@@ -535,10 +537,10 @@ for max_norm in [100, 0.25]:
     print(f"max_norm {max_norm:4}: turned by {np.median(turned):2.0f} degrees (median of 20)")
 
 # %% [markdown]
-# With 100 nothing is clipped and nothing turns. With 0.25 every part is.
+# With 100 nothing is clipped and nothing turns. With 0.25 nearly all parts are clipped.
 #
-# The **learning-rate schedule** counts updates too. Say it halves the rate every 10 calls, and an
-# epoch has 40 micro-batches in windows of 4:
+# A **learning-rate schedule**, which lowers lr as training goes on, counts updates too. Say it halves
+# the rate every 10 calls, and an epoch has 40 micro-batches in windows of 4:
 
 # %%
 for calls, where in [(40 // 4, "once per update"), (40, "for every micro-batch")]:
@@ -559,12 +561,12 @@ def batch_norm(a):
 
 
 a = np.array([1.0, 2.0, 3.0, 10.0])
-print("as one batch:      ", batch_norm(a).round(2))
+print("as one batch:        ", batch_norm(a).round(2))
 print("as two micro-batches:", np.concatenate([batch_norm(a[:2]), batch_norm(a[2:])]).round(2))
 
 # %% [markdown]
-# The numbers differ already on the way forward: the 3 lies below the mean of all, but in a micro-batch
-# with the 10 it is as low as can be. No way of adding the gradients later will mend that. (Recurrent
+# The numbers differ already on the way forward: among all four the 3 becomes −0.28, beside the 10
+# alone it becomes −1. No way of adding the gradients later will mend that. (Recurrent
 # networks normalise over the units of one sequence, if at all: *layer norm*. That accumulates well.)
 #
 # Now the whole epoch.
@@ -724,7 +726,7 @@ for way, gradient in {"forgotten": sum_of_means, **ways}.items():
 # The gradient is three sums in one: over the steps of a sequence, which is BPTT; over the sequences
 # of a micro-batch, which the matrix products do; and over micro-batches. Truncated BPTT (lesson 3)
 # also works piece by piece and also saves memory. Is it the same thing? Cut the same 8 sequences of 12
-# steps, once between sequences and once across time:
+# steps, once between sequences and once across time. (Of these, 4 sequences and 6 steps are drawn.)
 
 # %%
 params, batch = draw([12] * 8, np.random.default_rng(0))
@@ -753,9 +755,9 @@ plots.three_sums([f"{error(g, right):.0%}" for g in (right, between_sequences, a
 # > *What for:* this is the form in which you'll meet accumulation everywhere else.
 # >
 # > Train `model` in place for one epoch, with the windows, the division and the clipping
-# > (`clip_grad_norm_`) of 4.3, and `optimizer.step()` for the update. `model(x, h0)` gives logits
-# > (T,B,K). Gradients may be left from before: clear them first, and leave none behind. Return
-# > nothing.
+# > (`clip_grad_norm_`) of 4.3, and `optimizer.step()` for the update. Each micro-batch is a `Batch`
+# > of tensors, and `model(x, h0)` gives logits (T,B,K). Gradients may be left from before: clear
+# > them first, and leave none behind. Return nothing.
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/04_gradient_accumulation.ipynb` and
 # > move on.
@@ -839,7 +841,7 @@ print("weights differ by less than 1e-4:", error(from_torch(model.cpu()), numpy_
 # %% tags=["nbval-ignore-output"]
 model = to_torch(init_params(D, 64, K, np.random.default_rng(0))).to(device)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-wide = [batch._replace(h0=batch.h0.new_zeros(batch.h0.shape[0], 64)) for batch in tensors]
+wide = [b._replace(h0=b.h0.new_zeros(b.h0.shape[0], 64)) for b in tensors]  # now of 64 units
 for _ in tqdm(range(12)):
     train_epoch_torch(model, wide, optimizer, k=2, max_norm=1.0)
 
@@ -853,7 +855,7 @@ ax.axhline(1 / K, color=plots.INK, linestyle="--", label="1/30")
 ax.set_xticks(range(K), ["end", "␣", *letters[2:]], fontsize=9)
 ax.set(xlabel="next letter", ylabel="probability")
 ax.legend(loc="upper right")
-plots.show(figure, "Probability of each next letter after “light blu”: nearly all of it on e.")
+plots.show(figure, "Probability of each next letter after “light blu”: most of it on e.")
 
 # %% [markdown]
 # Now it has. Lesson 5 makes it write.
@@ -866,8 +868,8 @@ print("1e-8 in 16 bits:        ", np.float16(1e-8))
 print("65536 * 1e-8 in 16 bits:", np.float16(65536 * 1e-8))
 
 # %% [markdown]
-# PyTorch's `GradScaler` multiplies the loss by such a factor and divides the gradients by it before
-# the step. In a window, its calls go where you would now expect them:
+# PyTorch's `GradScaler`, here `scaler`, multiplies the loss by such a factor and divides the gradients
+# by it before the step. In a window, its calls go where you would now expect them:
 #
 # ```python
 # for x, targets, mask, h0 in window:              # for every micro-batch
@@ -890,9 +892,9 @@ print("65536 * 1e-8 in 16 bits:", np.float16(65536 * 1e-8))
 # >
 # > *What for:* to know what will fit before you try.
 # >
-# > A batch of B sequences is cut into k micro-batches of B/k rows, rounded up. Return how many bytes
-# > the stored states of *one* take, as an int: T of them and h0, each with H numbers of `itemsize`
-# > bytes for every row.
+# > A batch of B sequences is cut into k micro-batches of B/k *rows* (one for each sequence), rounded
+# > up. Return how many bytes the stored states of *one* take, as an int: T of them and h0, each with
+# > H numbers of `itemsize` bytes for every row.
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/04_gradient_accumulation.ipynb` and
 # > move on.
@@ -1007,13 +1009,14 @@ print(f"weights {sum(p.nbytes for p in params)} bytes, Adam's memory {remembered
 trays = cut(batch, [8] * 8)
 for n in [1, 2, 4, 8]:
     _, took = measure(accumulate_gradients, params, trays[:n])
-    print(f"{n} micro-batches of 8 rows: {1000 * took:5.0f} ms")
+    print(f"{n} micro-batches of 8: {1000 * took:5.0f} ms")
 for k, took in zip(ks, seconds, strict=True):
-    print(f"all 64 rows, in {k:2} parts: {1000 * took:5.0f} ms")
+    print(f"all 64, in {k:2} parts:  {1000 * took:5.0f} ms")
 
 # %% [markdown]
-# A pass takes its time, and k passes take k times that: nothing is won. Cut very fine, it even gets
-# slower: half the rows then take more than half the time, for each step still waits for the one before.
+# Each pass takes its time, and all k have to be made: nothing is won. Cut very fine, it even gets
+# slower: half the sequences then take more than half the time, for each step still waits for the one
+# before.
 # So take the largest micro-batch that fits, and the smallest k.
 
 # %% [markdown]

@@ -138,6 +138,18 @@ WRONG_WEIGHTS = (
         lambda n, window, k: np.full(len(n), 1 / len(n)),
     ),
     (
+        "means divided by the steps",
+        "The means are divided by the real steps, though each has been divided once already. "
+        "How does a mean become a sum again?",
+        lambda n, window, k: 1 / (n * n.sum()),
+    ),
+    (
+        "divided by the steps so far",
+        "Each part is divided by the real steps counted so far, so that early parts weigh too "
+        "much. Count all of them first.",
+        lambda n, window, k: 1 / np.cumsum(n),
+    ),
+    (
         "divided by the steps and by k",
         "It is divided twice, by the real steps and by the number of micro-batches. "
         "One of the two makes a mean already.",
@@ -668,6 +680,23 @@ UPDATE_AFTER = Exercise(
             lambda n, k: [*range(k - 1, n, k), *([n] if n % k else [])],
         ),
         Mistake(
+            "last window always full",
+            "The last window is taken to be full, so that its index lies beyond the last "
+            "micro-batch.",
+            lambda n, k: [i + k - 1 for i in range(0, n, k)],
+        ),
+        Mistake(
+            "1 % k first",
+            "`i + 1 % k` means i + (1 % k): what is to come first needs brackets.",
+            lambda n, k: [i for i in range(n) if i + 1 % k == 0 or i == n - 1],
+        ),
+        Mistake(
+            "both conditions at once",
+            "Only an index that ends a full window and is the last as well is there. "
+            "Is one of the two not enough?",
+            lambda n, k: [] if n % k else [*range(n)[-1:]],
+        ),
+        Mistake(
             "last one twice",
             "The last index is there twice when k divides n_micro. When are there leftovers?",
             lambda n, k: [*range(k - 1, n, k), *range(n)[-1:]],
@@ -812,6 +841,73 @@ def _right_with_clipping(params, batches, k, lr, max_norm):
     ]
 
 
+def _overlapping(batches, ends, k):
+    return [batches[start : end + 1] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _last_left_out(batches, ends, k):
+    return [window[:-1] for window in _cut(batches, ends)]
+
+
+def _one_too_few(batches, ends, k):
+    return [batches[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _reaching_back(batches, ends, k):
+    return [batches[max(end - k + 1, 0) : end + 1] for end in ends]
+
+
+# Ways to slice the windows wrongly: name, hint, and the windows (micro-batches, ends, k) -> list.
+WRONG_SLICES = (
+    (
+        "every window from the beginning",
+        "Every window begins with the first micro-batch of the epoch. Where does the next one "
+        "begin?",
+        lambda batches, ends, k: [batches[: end + 1] for end in ends],
+    ),
+    (
+        "windows end one too early",
+        "The last micro-batch of each window is left to the next one. "
+        "In Python, does `batches[start:end]` contain `batches[end]`?",
+        _one_too_few,
+    ),
+    (
+        "last micro-batch of each window left out",
+        "The last micro-batch of each window is in none. "
+        "In Python, does `batches[start:end]` contain `batches[end]`?",
+        _last_left_out,
+    ),
+    (
+        "windows overlap",
+        "Each window begins with the last micro-batch of the one before. Where should it begin?",
+        _overlapping,
+    ),
+    (
+        "last window reaches back",
+        "Every window takes k micro-batches, so a shorter last one reaches back into the one "
+        "before.",
+        _reaching_back,
+    ),
+)
+
+
+def _sliced(windows):
+    """`train_epoch` on other windows; one without a micro-batch makes no update."""
+
+    def train(params, micro_batches, k, lr, max_norm):
+        for window in filter(len, windows(micro_batches, _ends(len(micro_batches), k), k)):
+            params = _moved(params, _clipped(_gradient(params, window, k), max_norm), lr)
+        return params
+
+    return train
+
+
+def _stops_at_an_empty_window(params, micro_batches, k, *rest):
+    if any(len(window) < 2 for window in _windows(micro_batches, k)):
+        raise ValueError("micro_batches: expected at least one, got none")
+    return _sliced(_last_left_out)(params, micro_batches, k, *rest)
+
+
 def _weighted_by_epoch(params, micro_batches, k, lr, max_norm):
     n = sum(map(_real, micro_batches))
     train = _epoch(
@@ -892,24 +988,6 @@ def _never_reset_nor_counted_anew(params, micro_batches, k, lr, max_norm):
         sums = _gradient(params, window, k, _wrong("sums not divided"))
         total, n = _added([total, sums]), n + sum(map(_real, window))
         params = _moved(params, _clipped(_scaled(total, 1 / n), max_norm), lr)
-    return params
-
-
-def _always_from_the_first(params, micro_batches, k, lr, max_norm):
-    for end in _ends(len(micro_batches), k):
-        grads = _gradient(params, micro_batches[: end + 1], k)
-        params = _moved(params, _clipped(grads, max_norm), lr)
-    return params
-
-
-def _one_too_few(params, micro_batches, k, lr, max_norm):
-    """Slices as if `end` were outside the window: the last micro-batch goes into the next one."""
-    start = 0
-    for end in _ends(len(micro_batches), k):
-        if micro_batches[start:end]:
-            grads = _gradient(params, micro_batches[start:end], k)
-            params = _moved(params, _clipped(grads, max_norm), lr)
-        start = end
     return params
 
 
@@ -1112,17 +1190,12 @@ TRAIN_EPOCH = Exercise(
             "Take these two one at a time.",
             _epoch(ends=_wrong_ends("leftovers dropped"), gradient=_means_over_k),
         ),
+        *(Mistake(name, hint, _sliced(windows)) for name, hint, windows in WRONG_SLICES),
         Mistake(
-            "every window from the beginning",
-            "Every window begins with the first micro-batch of the epoch. Where does the next one "
-            "begin?",
-            _always_from_the_first,
-        ),
-        Mistake(
-            "windows end one too early",
-            "The last micro-batch of each window is left to the next one. "
+            "last micro-batch of each window left out, empty windows",
+            "The last micro-batch of each window is in none, so that a window of one is empty. "
             "In Python, does `batches[start:end]` contain `batches[end]`?",
-            _one_too_few,
+            _stops_at_an_empty_window,
         ),
         Mistake(
             "mask ignored",
@@ -1457,7 +1530,7 @@ def _train_a_model(train, model, epochs, optimizer, k, max_norm):
         for batches in epochs:
             tensors = [Batch(*map(torch.from_numpy, batch)) for batch in batches]
             given = [*tensors]
-            train(model, tensors, optimizer, k, max_norm)
+            _attempted(train, model, tensors, optimizer, k, max_norm)
             if [*map(id, tensors)] != [*map(id, given)]:
                 batches.clear()  # the caller's list was changed: so that this is seen
         left = sum(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
@@ -1465,6 +1538,17 @@ def _train_a_model(train, model, epochs, optimizer, k, max_norm):
     result = _Trained((params, model.calls.count("step"), left))
     result.calls = model.calls
     return result
+
+
+def _attempted(train, *args):
+    """Calls it. PyTorch's own NotImplementedError must not look like an exercise not attempted."""
+    try:
+        train(*args)
+    except NotImplementedError as error:
+        if "not implemented for" not in str(error):
+            raise
+        said = f"{error} (cross_entropy takes the logits first, then the targets)"
+        raise TypeError(said).with_traceback(error.__traceback__) from None
 
 
 def _watch(optimizer, calls):
@@ -1538,6 +1622,7 @@ def _torch_epoch(
     ends=_ends,
     weights=_right,
     prepare=lambda batch: batch,
+    loss=lambda *args: _summed_loss(*args),
     each=lambda model, optimizer, max_norm: None,
     update=lambda *args: _clip_and_step(*args),
     clear="first, after every update, last",
@@ -1559,7 +1644,7 @@ def _torch_epoch(
             factors = weights(np.array([*map(_real, batches)]), batches, k)
             for i, batch, factor in zip(window, batches, factors, strict=True):
                 if factor:
-                    (factor * _summed_loss(model, batch)).backward()
+                    (factor * loss(model, batch)).backward()
                 each(model, optimizer, max_norm)
                 if i in last:
                     update(model, optimizer, max_norm)
@@ -1574,6 +1659,37 @@ def _torch_epoch(
 def _clip_and_step(model, optimizer, max_norm):
     _clip_torch(model, max_norm)
     optimizer.step()
+
+
+def _padding_summed(model, batch):
+    return _summed_loss(model, batch._replace(mask=batch.mask | True))
+
+
+def _softmax_first(model, batch):
+    return _summed_loss(lambda x, h0: model(x, h0).softmax(dim=-1), batch)
+
+
+def _sliced_torch(windows):
+    """`train_epoch_torch` on other windows; one without a micro-batch makes an empty step."""
+
+    def train(model, micro_batches, optimizer, k, max_norm):
+        optimizer.zero_grad()
+        for window in windows(micro_batches, _ends(len(micro_batches), k), k):
+            for batch in window:
+                (_summed_loss(model, batch) / sum(map(_real, window))).backward()
+            _step_and_clear(model, optimizer, max_norm)
+
+    return train
+
+
+def _count_never_reset_torch(model, micro_batches, optimizer, k, max_norm):
+    optimizer.zero_grad()
+    n = 0
+    for window in _windows(micro_batches, k):
+        n += sum(map(_real, window))
+        for batch in window:
+            (_summed_loss(model, batch) / n).backward()
+        _step_and_clear(model, optimizer, max_norm)
 
 
 def _clips_then_divides(model, micro_batches, optimizer, k, max_norm):
@@ -1746,6 +1862,23 @@ TRAIN_EPOCH_TORCH = Exercise(
             "Which steps stand behind this update?",
             _divided_by_all_steps,
         ),
+        Mistake(
+            "count of steps never reset",
+            "The real steps are counted on from window to window. Which stand behind this update?",
+            _count_never_reset_torch,
+        ),
+        Mistake(
+            "padding in the sum",
+            "The losses of the padding are in the sum, though only the real steps are counted. "
+            "What does the mask pick?",
+            _torch_epoch(loss=_padding_summed),
+        ),
+        Mistake(
+            "softmax before the loss",
+            "cross_entropy takes logits and has the softmax in it. Here it is taken twice.",
+            _torch_epoch(loss=_softmax_first),
+        ),
+        *(Mistake(name, hint, _sliced_torch(windows)) for name, hint, windows in WRONG_SLICES),
         *(Mistake(name, hint, _torch_epoch(ends=ends)) for name, hint, ends in WRONG_ENDS),
         Mistake(
             "the loop of many tutorials",
@@ -2029,6 +2162,29 @@ ACTIVATION_BYTES = Exercise(
             lambda T, B, H, k, itemsize=8: (T + 1) * (B // k) * H * itemsize,
         ),
         Mistake(
+            "product divided",
+            "`(T + 1) * B // k` divides the product and rounds that down. It is B that is divided, "
+            "and rounded up.",
+            lambda T, B, H, k, itemsize=8: (T + 1) * B // k * H * itemsize,
+        ),
+        Mistake(
+            "h0 not counted, rounded down",
+            "Two things: h0 is stored too, and when k doesn't divide B the largest micro-batch has "
+            "more rows than B // k.",
+            lambda T, B, H, k, itemsize=8: T * (B // k) * H * itemsize,
+        ),
+        Mistake(
+            "h0 not counted, product divided",
+            "Two things: h0 is stored too, and `T * B // k` divides the product. It is B that is "
+            "divided, and rounded up.",
+            lambda T, B, H, k, itemsize=8: T * B // k * H * itemsize,
+        ),
+        Mistake(
+            "T + 1 without brackets",
+            "`T + 1 * rows` is T plus the rows: what is to come first needs brackets.",
+            lambda T, B, H, k, itemsize=8: T + 1 * _rows_of_one(B, k) * H * itemsize,
+        ),
+        Mistake(
             "rounded down, at least one row",
             "There is at least one row now, but when k doesn't divide B the largest micro-batch "
             "still has more rows than this.",
@@ -2200,12 +2356,11 @@ QUESTIONS = (
         "4.5",
         choices="abc",
         answer="c",
-        because="Clipping takes from the large ones only, so the small ones gain weight in the "
-        "mean.",
+        because="Both are shortened to 1, so the small one gains weight in the mean.",
         replies={
-            "a": "Only the large ones are shortened. What does that do to their weight in the sum?",
-            "b": "It is shorter, yes. But only the large ones are shortened: where does their mean "
-            "point then?",
+            "a": "Clipped, both have the length 1. Where does their mean point?",
+            "b": "It is shorter, yes. But clipped, both have the length 1: where does their mean "
+            "point?",
         },
     ),
     Question(

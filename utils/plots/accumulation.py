@@ -14,7 +14,7 @@ def one_update(k):
     ax.axis("off")
     for i in range(k):
         x = 2.6 * i + 1.8
-        node(ax, x, 5.5, "x", f"rows {i + 1}", width=1.9)
+        node(ax, x, 5.5, "x", f"tray {i + 1}", width=1.9)
         arrow(ax, (x, 5.05), (x, 4.35), "")
         # what is in use now is drawn in full, what was let go is dashed
         now = i == k - 1
@@ -23,7 +23,8 @@ def one_update(k):
             Rectangle((x - 0.95, 2.9), 1.9, 1.4, fc=TINTS["h"] if now else "white", **style)
         )
         ax.text(x, 3.6, "states" if now else "let go", ha="center", va="center", fontsize=11)
-        arrow(ax, (x, 2.85), (x, 1.75), f"+ g_{i + 1}")
+        arrow(ax, (x, 2.85), (x, 1.75), "")
+        ax.text(x + 0.2, 2.3, "+ gradient", va="center", fontsize=10, color=INK)
         if i:
             arrow(ax, (x - 1.6, 1.3), (x - 0.97, 1.3), "")
         node(ax, x, 1.3, "o", "sum", width=1.9)
@@ -47,11 +48,13 @@ def ladder(errors):
     figure, ax = plt.subplots(figsize=(9, 2.9), layout="constrained")
     cases = list(next(iter(errors.values())))
     looks = [("o", COLOURS["x"]), ("s", COLOURS["h"])]
-    for (way, found), (marker, colour) in zip(errors.items(), looks, strict=True):
+    for below, (way, found), (marker, colour) in zip(
+        (-0.15, 0.15), errors.items(), looks, strict=True
+    ):
         for row, case in enumerate(cases):
             ax.plot(
                 np.maximum(found[case], 1e-17),  # nothing at all has no place on a log scale
-                np.full(len(found[case]), row),
+                np.full(len(found[case]), row + below),
                 marker,
                 color=colour,
                 alpha=0.5,
@@ -127,11 +130,12 @@ def clipped_parts(parts, max_norm):
             _vector(ax, g, COLOURS["x"], f"$g_{i + 1}$", "-")
         if mean is not None:
             _vector(ax, mean, COLOURS["h"], "mean", "--")
-        beside = (0.12, 0.12) if mean is None else (-0.45, 0.3)
+        beside = (0.35, 0.2) if mean is None else (-0.1, 0.42)  # outside the circle
         _vector(ax, result, COLOURS["o"], "result", "-", width=3.5, beside=beside)
         degrees = np.degrees(np.arctan2(result[1], result[0]))
-        ax.set(title=f"{title}: {degrees:.0f}°", aspect="equal")
+        ax.set(title=f"{title}: {degrees:.0f}°", aspect="equal", xlabel="first entry")
         ax.set(xlim=(-0.3, reach), ylim=(-0.3, 0.45 * reach), xticks=range(7), yticks=range(3))
+    axes[0].set_ylabel("second entry")
     show(
         figure,
         "Two gradients as arrows. Averaged and clipped once the result points as their mean does; "
