@@ -2,8 +2,10 @@
 
 import builtins
 import functools
+import inspect
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -126,6 +128,20 @@ def test_the_learners_own_line_is_quoted():
         return np.tanh(V @ x_t + b)
 
     assert "`return np.tanh(V @ x_t + b)`" in grade("cell_forward", product).message
+
+
+def test_a_line_of_a_library_is_not_quoted():
+    def binds(x_t, h_prev, U, V, b):
+        return inspect.signature(len).bind(x_t, b)
+
+    assert "`return inspect.signature(len).bind(x_t, b)`" in grade("cell_forward", binds).message
+
+
+def test_an_error_on_a_later_case_says_which():
+    def one_only(h_t, W, c):
+        return (h_t @ W + c)[[1]] if len(h_t) == 1 else h_t @ W + c
+
+    assert re.match(r"With one .*: Your code raised IndexError", grade("readout", one_only).message)
 
 
 def test_endless_recursion():

@@ -11,6 +11,7 @@ import functools
 import inspect
 import linecache
 import math
+import sysconfig
 import time
 import zlib
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from . import compare, sandbox
 from .exercise import Case, Exercise, Mistake, call
 from .report import Report
 
+STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 ALIKE = 1e-7  # relative; far above rounding, far below any mistake
 TOO_LONG = (
     "Your function was still running after {:.0f} seconds and was stopped. "
@@ -206,7 +208,8 @@ def _run_plainly(fn, args, seconds):
 
 def _judge_call(exercise, case, seen, expected):
     if seen.error is not None:
-        return (), compare.Difference(raised(seen.error, case))
+        said = raised(seen.error, case)
+        return (), compare.Difference(f"{case.label}: {said}" if case.label else said)
     slots = compare.parse(exercise.returns)
     rows, difference = compare.table(slots, expected.value, seen.value, exercise.tolerance)
     if difference and case.label:
@@ -234,7 +237,8 @@ def line_of(error):
     while trace:
         frame = trace.tb_frame
         file, module = frame.f_code.co_filename, frame.f_globals.get("__name__", "")
-        if "site-packages" not in file and not module.startswith("utils."):
+        library = "site-packages" in file or file.startswith((STANDARD_LIBRARY, "<frozen"))
+        if not library and not module.startswith("utils."):
             line = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
     return line
