@@ -11,10 +11,10 @@ export PYTHONUTF8 := 1
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-.PHONY: help lab test lint unit notebooks test-hub bench build grade slides lock clean
+.PHONY: help lab test lint unit notebooks test-browser test-hub bench build grade slides book lock clean
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 lab: $(READY)  ## set up, then open JupyterLab on the first lesson (ARGS="--no-browser --port 8890")
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
@@ -27,10 +27,14 @@ lint: $(READY)  ## style of the code
 	$(BIN)/ruff format --check .
 
 unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes, notebooks in step
-	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term tests
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup -rs --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+
+test-browser: $(READY)  ## JupyterLab in headless Chromium: every lesson, slider and theme (needs Chromium)
+	rm -rf .build/browser
+	RNN_WORKBOOK_STATE= RNN_BROWSER=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs tests/browser
 
 test-hub: $(READY)  ## try the class server for real: a JupyterHub on this machine (needs Node.js)
 	PYTHON=$(BIN)/python sh deploy/jupyterhub/install.sh .build/hub
@@ -50,6 +54,9 @@ grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS
 
 slides: $(READY)  ## lessons 1 to 4 as slides that need no network -> .build/slides/
 	$(BIN)/python -m utils.authoring.slides
+
+book: $(READY)  ## the lessons to read: a site that needs no network -> .build/book/html/
+	$(BIN)/python -m utils.authoring.book
 
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
 	$(BIN)/python -m pip install --quiet uv

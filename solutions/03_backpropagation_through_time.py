@@ -1120,12 +1120,15 @@ show_flow()
 # **Saturation tames the explosion.** Loud inputs push the units to where tanh is flat, and the same V
 # that explodes in silence makes errors vanish. Try radii up to 3: how loud must it be?
 
+
 # %% tags=["nbval-ignore-output"]
-interact(
-    lambda radius, strength: show_flow(radius, [strength]),
+@interact(
     radius=FloatSlider(value=1.2, min=0.2, max=3.0, step=0.1),
     strength=FloatSlider(value=0.3, min=0.0, max=3.0, step=0.1),
 )
+def try_flow(radius, strength):
+    show_flow(radius, [strength])
+
 
 # %% [markdown]
 # ## Cut it off: truncated BPTT · 9 minutes

@@ -114,7 +114,8 @@ class Progress:
 
     def _repr_html_(self):
         cells = [(*row[:3], f"{LOOK[row[3]][0]} {row[3]}") for row in self.rows]
-        parts = [_paragraph(self._summary()), _table(("lesson", "no.", "exercise", "state"), cells)]
+        table = _table(("lesson", "no.", "exercise", "state"), cells, striped=True)
+        parts = [_paragraph(self._summary()), table]
         return "".join([*parts, _paragraph(escape(self.remark))] if self.remark else parts)
 
     def _summary(self):
@@ -135,15 +136,17 @@ def _box(look, parts):
     return f'<div style="{style}">{"".join(parts)}</div>'
 
 
-def _table(names, rows):
+def _table(names, rows, striped=False):
+    """`striped` is for outside a box: the theme's stripes may clash with a box's own colours."""
+    row = "<tr>" if striped else '<tr style="background:transparent">'
     cell = "padding:0.15em 0.8em 0.15em 0;text-align:left;color:inherit;background:transparent"
     head = "".join(f'<th style="{cell}" scope="col">{escape(n)}</th>' for n in names)
     body = "".join(
-        "<tr>" + "".join(f'<td style="{cell}">{escape(str(c))}</td>' for c in row) + "</tr>"
-        for row in rows
+        row + "".join(f'<td style="{cell}">{escape(str(c))}</td>' for c in cells) + "</tr>"
+        for cells in rows
     )
     table = "border-collapse:collapse;color:inherit;margin:0.3em 0"
-    return f'<table style="{table}"><tr>{head}</tr>{body}</table>'
+    return f'<table style="{table}">{row}{head}</tr>{body}</table>'
 
 
 def _drawing(picture):
@@ -156,7 +159,7 @@ def _drawing(picture):
         rows = zip(depth, wrong, strict=True)
         body = "".join(f"<tr>{''.join(map(_field, *row))}</tr>" for row in rows)
         caption = f'<caption style="caption-side:top;color:inherit">{name}</caption>'
-        style = "display:inline-table;border-collapse:collapse;margin-right:1.5em"
+        style = "display:inline-table;border-collapse:collapse;margin-right:1.5em;color:inherit"
         grids.append(f'<table style="{style}">{caption}{body}</table>')
     says = f"{picture.title} (darker: larger; ×: wrong)"
     return _paragraph(escape(says)) + "".join(grids)

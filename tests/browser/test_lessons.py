@@ -1,0 +1,44 @@
+"""Every notebook, run from top to bottom in JupyterLab."""
+
+import pytest
+
+from tests.test_notebooks import expected
+from utils.authoring.build import ROOT, lesson_names
+
+LESSONS = lesson_names(ROOT)[::-1]  # the long ones first
+IN_WIDGETS = ".widget-output [data-mime-type='application/vnd.jupyter.{}']"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_as_a_learner_finds_it(open_notebook, name):
+    """All cells run; every exercise says "not attempted"; every slider moves its figure."""
+    notebook = open_notebook(f"notebooks/{name}.ipynb")
+    run_whole(notebook, dict.fromkeys(expected(name), "not attempted"))
+
+    source = (ROOT / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    sliders = notebook.sliders()
+    assert notebook.page.locator(".widget-interact").count() == source.count("interact(")
+    assert len(sliders) == source.count("Slider(")
+    for slider in sliders:
+        notebook.move(slider)
+    for kind in ("error", "stderr"):
+        assert notebook.page.locator(IN_WIDGETS.format(kind)).count() == 0
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_solved_lesson(open_notebook, name):
+    """All cells run; every exercise says "passed"."""
+    notebook = open_notebook(f"solutions/{name}.ipynb")
+    run_whole(notebook, dict.fromkeys(expected(name), "passed"))
+
+
+def run_whole(notebook, verdicts):
+    """Run all cells: there is no error, and the reports are these, in the file and on the page."""
+    notebook.run_all()
+    assert notebook.errors() == []
+    assert notebook.not_run() == []
+    assert notebook.verdicts() == verdicts
+    for cell in notebook.cells():
+        if cell["id"].startswith(("exercise-", "question-")):
+            (status,) = set(verdicts.values())
+            notebook.see(cell["id"], status)
