@@ -3,8 +3,8 @@
 #
 # You have the cell, the unrolling, the gradients and the accumulation. Now they work together: a
 # network learns to guess the next letter, and a network that guesses can write. At the end it
-# invents colour names, and the reader of lesson 2 paints them; a second one writes something like
-# Python's manual.
+# invents colour names, and the reader of lesson 2 paints them; a second network writes something
+# like Python's manual.
 #
 # **60 minutes**, four exercises.
 
@@ -80,9 +80,9 @@ letters = alphabet(train.names)
 # That game is a **language model**: after each letter it gives every letter a chance to be the next.
 # Nobody has to say what the right answer is, for it comes with the next letter.
 #
-# A name also has to begin and to end. So the end mark of lesson 0 (`END`, id 0, drawn ↵) stands in
-# front of it and behind it: after the first the network guesses how names begin, and the second is
-# how it says "that was all".
+# A name also has to begin and to end. So the end mark of lesson 0 (`END`, id 0, drawn ↵ and printed
+# `\n`) stands in front of it and behind it: after the first the network guesses how names begin, and
+# the second is how it says "that was all".
 
 # %%
 plots.unrolled("↵tan", o=["t", "a", "n", "↵"])
@@ -147,9 +147,9 @@ print(mask.sum(), "letters to guess,", count_parameters(30, 64, 30), "numbers to
 # It is worth a look every time you train something: if the first loss is far from what knowing
 # nothing costs, something is wrong before it has begun.
 #
-# Now train it in batches of 32 names, with Adam (lesson 4: each weight gets a step size of its own).
-# Every third epoch, that is every third pass over all names, it is asked about the names put aside,
-# too.
+# Now train it with Adam (lesson 4: each weight gets a step size of its own). An epoch, one pass over
+# all names, is 26 batches of about 32. After every third it is asked about the names put aside (the
+# *held-out* names), too.
 
 # %% tags=["nbval-ignore-output"]
 adam_state, epochs = adam_start(namer), 30
@@ -177,8 +177,8 @@ plots.learning(range(3, epochs + 1, 3), losses, "epochs", "nats a letter")
 # ## A text without end · 6 minutes
 #
 # Names are short, and each stands alone. A book is one sequence of half a million letters. You can't
-# unroll it whole, for all memories would have to be kept. And a batch of a single sequence is
-# slow: forty of them take far less than forty times as long.
+# unroll it whole, for all memories would have to be kept. And to read a single sequence is
+# slow: forty, side by side, take far less than forty times as long.
 #
 # So cut it into B pieces of equal length and read all B side by side, as B **streams**. Each is a
 # column of an array. Down a column you read on in the text:
@@ -233,7 +233,7 @@ for b in range(B):
 
 # %%
 def make_streams(ids, B):
-    """(T,B): the ids (n,) as B streams of T = n // B in a row, one a column."""
+    """(T,B): the ids (n,) as B streams, one a column, of T = n // B ids each."""
     ### BEGIN SOLUTION
     T = len(ids) // B
     return ids[: B * T].reshape(B, T).T
@@ -268,7 +268,8 @@ train_streams = np.delete(pieces, np.s_[4::10], axis=1)
 print("to learn from:", train_streams.shape[1], "streams, put aside:", held_streams.shape[1])
 
 # %% [markdown]
-# And the time? The memories of 20 000 characters, read as a single stream and as 40, each three times:
+# And the time? The memories of 20 000 characters, read as a single stream and as 40, each three times.
+# (`unroll_in_chunks` takes ids here, not one-hot rows: each id picks its row of U.)
 
 # %% tags=["nbval-ignore-output"]
 ids, K = encode(text[:20_000], characters), len(characters)
@@ -289,8 +290,8 @@ for B in (1, 40):
 # Take a model that has read four letters, and gave the ones that came the chances ½, ½, ⅛ and ⅛.
 # Giving ½ is as unsure as tossing a coin: 2 equally likely choices. Giving ⅛ is 8 choices.
 #
-# The **perplexity** is the mean of these, but the mean of the *logarithms*, taken back by exp. That
-# is the loss you know, one function further:
+# The **perplexity** is a mean of these choices: of their *logarithms*, taken back by exp. The
+# logarithm of a choice 1/p is −log p, the nll. So it is the loss you know, one function further:
 #
 # $$\text{perplexity} = \exp\Big(\frac1N\sum_{t=1}^{N} \text{nll}_t\Big) \qquad
 # \text{nll}_t = -\log p_t[\text{target}_t]$$
@@ -378,8 +379,8 @@ for name, values in losses.items():
 # - **bigram**: how frequent is each after the one before it?
 # - **trigram**: how frequent is each after the two before it?
 #
-# All are tested on the streams put aside. A pair that was never counted must not be impossible, for
-# its nll would be infinite: one is added to every count (Laplace smoothing), in all three alike.
+# All are tested on the streams put aside. What was never counted must not be impossible, for its nll
+# would be infinite: one is added to every count (Laplace smoothing), in all three alike.
 
 # %% tags=["nbval-ignore-output"]
 flat, flat_held = train_streams.T.ravel(), held_streams.T.ravel()
@@ -392,9 +393,9 @@ for name, value in levels.items():
 # %% [markdown]
 # ## Training on the text · 8 minutes
 #
-# One chunk of all streams, cut into k **micro-batches** by columns, so that no more than a k-th of
-# the memories has to be kept at a time. Each has a share in the sum: its part of all guesses, as in
-# lesson 4. And each has its own carried memory.
+# For each update: one chunk of all streams, cut into k **micro-batches** by columns, so that no more
+# than a k-th of the memories has to be kept at a time. Each has a share in the sum: its part of all
+# guesses, as in lesson 4. And each has its own carried memory.
 #
 # `loss_and_gradients` does what `names_step` does, without the clipping. It also takes ids in place of
 # one-hot rows, which is quicker, and it gives back the last memory.
@@ -464,7 +465,10 @@ def train_on(streams, params, epochs, lr, chunk, k=1, carry=True, progress=iter)
 # %% [markdown]
 # 128 units, chunks of 20 steps, two micro-batches of 18 streams, four passes over the text. In
 # `float32`, numbers of 7 digits in place of 16: half the memory, less time, and enough for training.
-# It takes a quarter of a minute or so.
+# It takes a quarter of a minute, on a slow machine a whole one.
+#
+# `stream_nll` then reads the held-out streams, 200 steps at a time, with the memory carried. It
+# returns what `perplexity` takes: the sum of the nll, and how many guesses there were.
 
 # %% tags=["nbval-ignore-output"]
 writer = init_params(K, 128, K, rng)
@@ -559,8 +563,9 @@ print(f"the 5-gram keeps {len(runs)} counts; the network {count_parameters(K, 12
 # | exp(logit) | 7.39 | 2.72 | 1 | 11.11 |
 # | chance | 0.67 | 0.24 | 0.09 | 1 |
 #
-# To draw with these chances, lay them end to end from 0 to 1 and throw a random number between 0
-# and 1: below 0.67 it is e, from there to 0.91 it is a, above it is o.
+# To draw with these chances, lay them end to end from 0 to 1 and throw a random number between 0 and
+# 1: below 0.67 it is e, from there to 0.91 it is a, above it is o. `rng.choice(3, p=chance)` does the
+# same in one call: it draws 0, 1 or 2 with these chances.
 
 # %%
 chance, drawn = softmax(np.array([2.0, 1.0, 0.0])), ""
@@ -576,7 +581,7 @@ rng = np.random.default_rng(0)
 print("rng.choice:", "".join("eao"[rng.choice(3, p=chance)] for _ in range(20)))
 
 # %% [markdown]
-# Always taking the likeliest would give `eeeeee`, which is dull. But drawing now and then gives an
+# Always taking the likeliest would give `eeeeee`, which is dull. But a draw is now and then an
 # unlikely letter, and one slip can spoil a word.
 #
 # In between lies the **temperature** τ: divide the logits by it before the softmax.
@@ -859,9 +864,10 @@ def try_it(temperature, begin, throw):
 # ## Where the floor is known · 4 minutes
 #
 # How low can the perplexity of Python's manual get? Nobody knows, for nobody knows how predictable the
-# manual is. So take a language made here: six symbols, and chances for the next one
-# that depend on the last two. The best possible perplexity can be computed, for who knows the
-# frequencies only, the last symbol, and the last two:
+# manual is. So take a language made here: six symbols, and chances for the next one that depend on the
+# last two. Here the best possible perplexity can be computed, for one who knows how frequent the
+# symbols are (unigram), one who knows the last symbol, too (bigram), and one who knows the last two
+# (the floor):
 
 # %%
 unigram, bigram, floor = markov2_perplexities()
@@ -917,9 +923,9 @@ for carry in (True, False):
 print(f"{'best':11}{floor:13.2f}{best_reset:8.2f}")
 
 # %% [markdown]
-# Carried throughout, it comes to within a tenth of the floor, in seconds. Read with resets it is far
-# from it, though the network is the same: it learnt to rely on a memory that is taken away. Training
-# with resets makes up for some of that. The rest is lost, as the last line says.
+# With its memory carried throughout, the network comes to within a tenth of the floor, in seconds. The
+# same network, read with resets, is far from it: it learnt to rely on a memory that is taken away.
+# Training with resets makes up for some of that. The rest is lost, as the last line says.
 #
 # (And the gradient? It was cut every 5 steps in both. Here that hardly matters, for no symbol looks
 # back further than two.)

@@ -341,6 +341,11 @@ PERPLEXITY = Exercise(
             _of_mean(lambda mean: float(np.log(mean))),
         ),
         Mistake(
+            "logarithm taken again",
+            "`total_nll` is a sum of -log p already: no logarithm is taken again.",
+            lambda total_nll, n_tokens: _exp(-np.log(np.float64(total_nll)) / n_tokens),
+        ),
+        Mistake(
             "rounds",
             "The result is rounded. Round for printing only.",
             _of_mean(lambda mean: round(_exp(mean), 2)),
@@ -423,7 +428,10 @@ def _sample_cases(rng):
 
 def _sample_trial(fn, o, temperature, rng):
     if not isinstance(o, tuple):
-        return *sampling.certain(fn, (o, temperature), rng), *[np.zeros(0)] * 4
+        same, drawn = sampling.certain(fn, (o, temperature), rng)
+        if isinstance(drawn, float):
+            drawn += 0.5  # not to be taken for id 0
+        return same, drawn, *[np.zeros(0)] * 4
     situations = [(len(logits), (logits, t)) for logits, t in zip(o, temperature, strict=True)]
     return sampling.drawn(fn, _next_id, SAMPLE_NEXT.mistakes, situations, rng)
 
@@ -447,6 +455,11 @@ def _divided_in_place(o, temperature, rng):
         o /= temperature
         return _next_id(o, 1, rng)
     return int(o.argmax())
+
+
+def _power_of_chances(o, t):
+    powers = _softmax(o) ** (1 / t)
+    return powers / powers.sum()
 
 
 def _two_likeliest(o, t):
@@ -535,6 +548,12 @@ SAMPLE_NEXT = Exercise(
             _drawing(lambda o, t: _softmax(o / np.float64(t))),
         ),
         Mistake(
+            "largest logit at temperature 0",
+            "At temperature 0 a float came back, such as the largest logit itself. The id is its "
+            "place among the logits.",
+            lambda o, t, rng: _next_id(o, t, rng) if t else o.max(),
+        ),
+        Mistake(
             "id 0 at temperature 0",
             "At temperature 0 it is always id 0, which comes of a division by 0. What do the "
             "chances become as the temperature falls towards 0?",
@@ -576,6 +595,12 @@ SAMPLE_NEXT = Exercise(
             "With large logits, or at a low temperature, exp gives infinity. What may you subtract "
             "from all logits without changing the probabilities?",
             _unless_zero(lambda o, t: np.exp(o / t) / np.exp(o / t).sum()),
+        ),
+        Mistake(
+            "power of the chances",
+            "At a very low temperature the powers of the chances all become 0, and 0 / 0 is no "
+            "number. Let the temperature meet the logits, before softmax.",
+            _unless_zero(_power_of_chances),
         ),
         Mistake(
             "logits clipped",
@@ -661,6 +686,12 @@ SAMPLE_NEXT = Exercise(
             "A float came back, which cannot index an array. The id is a whole number; "
             "is it the id that you return?",
             lambda o, t, rng: float(_next_id(o, t, rng)),
+        ),
+        Mistake(
+            "a float above temperature 0",
+            "Above temperature 0 a float came back: a logit or a chance. The id is its place, a "
+            "whole number.",
+            lambda o, t, rng: float(_next_id(o, t, rng)) if t else _next_id(o, t, rng),
         ),
         Mistake(
             "changes the logits",
@@ -771,6 +802,15 @@ def _writing(**other):
 def _stepping(a):
     """A generate that is right but for what goes into tanh: a(x U, h, params)."""
     return _writing(step=lambda h, symbol, params: np.tanh(a(params.U[symbol], h, params)))
+
+
+def _stepping_anyhow(a):
+    """A generate that is right but for a(id, h, params), whose shape may be wrong."""
+
+    def step(h, symbol, params):
+        return np.tanh(a(symbol, h, params) + params.b)
+
+    return lambda *args: _write(*args, step=step)
 
 
 def _picking(chances):
@@ -1020,6 +1060,11 @@ GENERATE = Exercise(
             _picking(lambda o, t: _likeliest(o)),
         ),
         Mistake(
+            "softmax before sample_next",
+            "softmax was applied twice: `sample_next` does it by itself. Hand it the logits.",
+            _picking(lambda o, t: _tempered(_softmax(o), t)),
+        ),
+        Mistake(
             "all ids alike",
             "All ids have the same chance: where do the logits come in?",
             _picking(lambda o, t: np.full(len(o), 1 / len(o))),
@@ -1034,6 +1079,22 @@ GENERATE = Exercise(
             "U transposed",
             "An id picks a row of U, what its one input sends in. You took a column.",
             known(lambda params, *args: _write(params._replace(U=params.U.T), *args)),
+        ),
+        Mistake(
+            "id times U",
+            "The id was used as a number, times U. It is the number of a row of U.",
+            _stepping_anyhow(lambda symbol, h, params: symbol * params.U + h @ params.V),
+        ),
+        Mistake(
+            "id in double brackets",
+            "The memory became a batch of one, (1,H), and the logits (1,K), of which nothing can "
+            "be drawn. h is a vector (H,): what has a pair of brackets too many?",
+            _stepping_anyhow(lambda symbol, h, params: params.U[[symbol]] + h @ params.V),
+        ),
+        Mistake(
+            "V without @",
+            "With `*` the memory becomes a matrix. A vector times V is `@`.",
+            _stepping_anyhow(lambda symbol, h, params: params.U[symbol] + h * params.V),
         ),
         Mistake(
             "V transposed",
@@ -1141,12 +1202,22 @@ QUESTIONS = (
         replies={
             30: "Among 30 letters it chooses: that is the number of choices. The loss is the "
             "surprise at one that had the chance 1/30.",
-            -3.4: "A loss is never below 0: mind the minus in front of the logarithm.",
-            1.48: "That is the logarithm of base 10. nats have the base e: `np.log`.",
-            4.9: "That is in bits, with the logarithm of base 2. nats: `np.log`.",
-            4.91: "That is in bits, with the logarithm of base 2. nats: `np.log`.",
-            0.03: "That is the chance of the letter that comes. The loss is minus its logarithm.",
-            0.033: "That is the chance of the letter that comes. The loss is minus its logarithm.",
+            **dict.fromkeys(
+                (-3.4, -math.log(30)),
+                "A loss is never below 0: mind the minus in front of the logarithm.",
+            ),
+            **dict.fromkeys(
+                (1.48, math.log10(30)),
+                "That is the logarithm of base 10. nats have the base e: `np.log`.",
+            ),
+            **dict.fromkeys(
+                (4.9, 4.91, math.log2(30)),
+                "That is in bits, with the logarithm of base 2. nats: `np.log`.",
+            ),
+            **dict.fromkeys(
+                (0.03, 0.033, 1 / 30),
+                "That is the chance of the letter that comes. The loss is minus its logarithm.",
+            ),
             0: "A loss of 0 is that of somebody who is certain, and right.",
         },
     ),
@@ -1160,6 +1231,10 @@ QUESTIONS = (
             64: "256 divided by 4. A mean of logarithms is a root, not a fraction.",
             16: "That is the square root of 256. There are four letters.",
             3.2: "That is 1 divided by the mean chance. It is the logarithms that are averaged.",
+            **dict.fromkeys(
+                (1.39, 1.386),
+                "That is the mean of the logarithms. It still has to be taken back, by exp.",
+            ),
             0.25: "That is the typical chance. The perplexity is the number of choices: 1 / 0.25.",
         },
     ),

@@ -7,18 +7,19 @@ from matplotlib.patches import Rectangle
 from .shared import COLOURS, GREY, INK, TINTS, show
 
 STYLES, LINES = ("o-", "s--"), (COLOURS["h"], COLOURS["error"])
-STREAMS = ("#fbe6bd", "#e4e4e4", "#ddd5f0")  # none of the colours of x, h and o
+STREAMS = ("#fbe6bd", "#e4e4e4", "#ddd5f0", "#d8dda8")  # none of the colours of x, h and o
 
 
 def streams(text, B, chunk):
     """A text cut into B streams: above in a row, below as the array (T,B) with its chunks."""
     T = len(text) // B
-    fills = [STREAMS[b % 3] for b in range(B)]
+    fills = [STREAMS[b % 4] for b in range(B)]
     figure, ax = plt.subplots(figsize=(9, 0.42 * (T + 3.5)))
     for i, letter in enumerate(text):
         _letter(ax, i, 0, letter, fills[i // T] if i < B * T else "white")
     ax.text(len(text) / 2, -0.5, "the text", ha="center", va="bottom", fontsize=11, color=INK)
     left = (len(text) - B) // 2
+    ax.text(left - 0.3, 2.3, "stream", ha="right", va="bottom", fontsize=10, color=INK)
     for b in range(B):
         column = text[b * T : (b + 1) * T]
         ax.text(left + b + 0.5, 2.3, str(b), ha="center", va="bottom", fontsize=10, color=INK)
@@ -50,7 +51,7 @@ def chances(labels, p, titles):
         ax.bar_label(bars, [f"{value:.2f}" for value in row], padding=2)
         ax.set(title=title, ylim=(0, 1.15), yticks=[0, 0.5, 1])
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("probability")
+    axes[0].set_ylabel("chance")
     found = "; ".join(
         f"{title}: " + ", ".join(f"{v:.2f}" for v in row)
         for row, title in zip(np.asarray(p), titles, strict=True)
@@ -102,5 +103,5 @@ def _letter(ax, x, y, letter, fill):
     ax.text(x + 0.5, y + 0.52, seen, ha="center", va="center", fontsize=12, color=INK)
 
 
-def _short(text, most=19):
+def _short(text, most=18):
     return text if len(text) <= most else text[: most - 1] + "…"
