@@ -36,11 +36,11 @@ from utils.optim import adam, adam_start, clip_gradients
 from utils.unroll import unroll
 
 # %% [markdown]
-# ## Why the plain cell forgets · 7 minutes
+# ## Why the plain cell forgets · 6 minutes
 #
 # In lesson 3 you measured the **gradient flow**: how much the last memory h_T would feel of a nudge
-# to the memory h_t. It is the size (the spectral norm) of a product of T − t matrices, one for each
-# step between.
+# to the memory h_t. It is the size (the largest singular value) of a product of T − t matrices, one
+# for each step between.
 #
 # Here it is once more: 20 networks of 16 units, each reading 100 random inputs. How much of a nudge
 # to the first memory is left 99 steps later? With V as `init_params` draws it, with V made two and
@@ -105,7 +105,7 @@ def after_50_steps(h, V):
 
 print("   V   from 0.50   from -0.50   left of a nudge of 0.01")
 for V in (0.5, 1.0, 1.5):
-    up, down, nudged = (round(after_50_steps(h, V), 6) + 0 for h in (0.5, -0.5, 0.51))
+    up, down, nudged = (round(after_50_steps(h, V), 6) + 0 for h in (0.5, -0.5, 0.51))  # + 0: no -0
     print(f"{V:4}{up:11.2f}{down:13.2f}{nudged - up:18.4f}")
 
 # %% [markdown]
@@ -114,14 +114,14 @@ for V in (0.5, 1.0, 1.5):
 # - **V = 0.5** The value is gone.
 # - **V = 1** Both fade, more slowly: tanh takes a little off at each step.
 # - **V = 1.5** The unit *does* remember something: the sign, for ever. But it sits where tanh is
-#   flat, and of the nudge nothing is left. And what is left of a nudge *is* the gradient. It
+#   flat, and of the nudge nothing is left. And what is left of a nudge *is* the gradient. The unit
 #   could hold a sign, but nothing tells it which sign to hold.
 #
 # V and tanh have to do two jobs at once, to keep the old and to work on the new. So give keeping a
 # place of its own.
 
 # %% [markdown]
-# ## A memory that is carried on · 7 minutes
+# ## A memory that is carried on · 6 minutes
 #
 # What would keep a number, and a nudge to it, for 100 steps? Multiplying by 1:
 #
@@ -132,7 +132,7 @@ for V in (0.5, 1.0, 1.5):
 # Both names are old.)
 #
 # But now *everything* is written down, and nothing is ever wiped out. Let the first step write +1 or
-# −1, and 99 more steps a bit of noise. Does the sign come through?
+# −1, and 99 more steps noise, any number between the two. Does the sign come through?
 
 # %%
 rng = np.random.default_rng(1)
@@ -152,8 +152,8 @@ print(f"sign of c right at the end: {np.mean(np.sign(c) == first):.0%} (a coin: 
 #
 # A gate is shut at 0 and open at 1. (Mind the forget gate: open, it *keeps*.) Who decides? A little
 # plain cell for each gate, which looks at $x_t$ and $h_{t-1}$ and is trained like everything else.
-# Only, where the cell has tanh, a gate has the sigmoid of lesson 2, σ(a) = 1 / (1 + exp(−a)): it goes
-# from 0 to 1.
+# But where the plain cell has tanh, a gate has the sigmoid of lesson 2, σ(a) = 1 / (1 + exp(−a)): it
+# goes from 0 to 1.
 
 # %%
 a = np.linspace(-6, 6, 200)
@@ -306,10 +306,10 @@ print("PyTorch:   ", np.round([state.item() for state in theirs], 4))
 # <details><summary>Hint 3: the skeleton</summary>
 #
 # ```python
-# a = x_t @ ... + h_prev @ ... + ...
-# i, f, g, o = np.split(a, 4, axis=-1)
-# c_t = sigmoid(f) * ... + ... * ...
-# return ..., c_t
+# a = x_t @ ___ + h_prev @ ___ + ___
+# i, f, g, o = np.split(a, 4, axis=-1)  # the sums: not squeezed yet
+# c_t = sigmoid(f) * ___ + ___ * ___
+# return ___, c_t
 # ```
 #
 # </details>
@@ -365,11 +365,11 @@ axes[0].legend(loc="center")
 plots.show(figure, "The cell holds +1 or -1 for 100 steps. h is 0 until the last, then shows it.")
 
 # %% [markdown]
-# The cell holds what it read at step 1, unseen, and at step 101 it speaks. So an LSTM *can* do
-# it. Whether it can *learn* to is a matter of the way back.
+# The cell holds what it read at step 1, unseen, and at step 101 it speaks (tanh 1 is 0.76). So an
+# LSTM *can* do it. Whether it can *learn* to is a matter of the way back.
 
 # %% [markdown]
-# ## Back through the cell · 12 minutes
+# ## Back through the cell · 14 minutes
 #
 # In lesson 3 the error dh_t said how much h_t is to blame. Now there are two, dh_t and dc_t, for
 # the step after this one has used both states. Turn all the arrows round, and write on each what it
@@ -379,9 +379,9 @@ plots.show(figure, "The cell holds +1 or -1 for 100 steps. h is 0 until the last
 plots.lstm_diagram(back=True)
 
 # %% [markdown]
-# Where two arrows meet, add. So c_t is blamed in two ways: from above by the next step, and from
-# below through h_t. Call the sum dc; nearly everything else follows from it. Where two things were
-# multiplied, the blame of each is dc times the *other*:
+# Where two arrows meet, add. So c_t is blamed in two ways: from the right by the next step, and from
+# below through h_t. Call the sum dc; all but o's blame follows from it. Where two things were
+# multiplied, each gets the blame of the product times the *other*:
 #
 # $$\text{dc} = \text{dc}_t + \text{dh}_t\,o\,(1 - \tanh^2 c_t)$$
 #
@@ -408,7 +408,8 @@ answer(
 
 # %% [markdown]
 # Now with both, dh_t = 1 and dc_t = 0.5. The numbers of the example again, and beside them what a
-# nudge says: move one thing by 0.00001 up and down, and see how 1 · h_t + 0.5 · c_t follows.
+# nudge says: move one thing by 0.00001 up and down, and see how 1 · h_t + 0.5 · c_t follows. (That
+# da_f and da_g come out the same is an accident of these numbers.)
 
 # %%
 dh_t, dc_t = 1.0, 0.5
@@ -440,21 +441,22 @@ for (name, value), other in zip(by_hand.items(), nudged, strict=True):
 # > *What for:* this step, taken T times from the end, is all of backpropagation through an LSTM.
 # >
 # > Return dx_t (B,D), dh_prev (B,H), dc_prev (B,H), dU (D,4H), dV (H,4H) and db (4H,), in this
-# > order, given dh_t and dc_t (B,H) and what the forward step was given. The gates are not handed
-# > over: compute them again.
+# > order, given dh_t and dc_t (B,H) and what the forward step was given. The gates and c_t are
+# > not handed over: compute them again.
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/06_gates.ipynb` and move on.
 #
 # <details><summary>Hint 1: what to look at</summary>
 #
-# The code by hand above is the middle part; it needs no change for arrays. Before it come your
-# lines from 6.1; after it come those of `cell_backward` from lesson 3, with da for da_t.
+# The code by hand above, dc and da, is the middle part; it needs no change for arrays. Before it come
+# your lines from 6.1, as far as c_t, with i, f, g and o squeezed. After it come those of
+# `cell_backward` from lesson 3, with da for da_t.
 #
 # </details>
 # <details><summary>Hint 2: the formula</summary>
 #
 # The four da from the table, put side by side again in the order i, f, g, o:
-# `np.concatenate([...], axis=-1)` (B,4H). Then $\text{dx} = \text{da}\,U^T$,
+# `np.concatenate([...], axis=-1)` (B,4H). Then $\text{dx}_t = \text{da}\,U^T$,
 # $\text{dh}_\text{prev} = \text{da}\,V^T$, $\text{dU} = x_t^T\,\text{da}$,
 # $\text{dV} = h_{t-1}^T\,\text{da}$, and db is the sum of da over the batch.
 #
@@ -527,9 +529,9 @@ for k, name in enumerate(["dx_t", "dh_prev", "dc_prev", "dU", "dV", "db"]):
 # (True: the largest difference is below 10⁻⁷ for the nudges, which are good to about ten digits, and
 # below 10⁻¹² for PyTorch.)
 #
-# And the whole way? Take your two functions through all steps of a short task, forward and back, and
-# add up dU, as in lesson 3. `sequence_gradients` of `utils` does the same, only faster; we need it
-# for the race at the end.
+# And the whole way? Take your two functions through all steps of a short sequence, forward and back,
+# and add up dU, as in lesson 3. `sequence_gradients` of `utils` does the same, only faster; we need it
+# for the race at the end. (`copy_task` makes the sequences. You meet it there too.)
 
 # %%
 params, task = init_lstm(D, H, K, rng), copy_task(delay=5, symbols=8, B=3, rng=rng)
@@ -558,7 +560,8 @@ print("dU as in sequence_gradients, to 1e-12:", np.abs(dU - grads.U).max() < 1e-
 #
 # - One state, h. It is carried on like c, and shown as it is: no output gate.
 # - One gate **z** for both decisions: z is kept, and 1 − z is written. Who keeps all writes nothing.
-# - The gate **r**, *reset*, says how much of the memory's part the new n gets to see.
+# - What is new, **n**, is made with tanh. The gate **r**, *reset*, says how much of the memory's part
+#   n gets to see.
 
 # %%
 plots.gru_diagram()
@@ -658,12 +661,14 @@ cell = into_torch(torch.nn.GRUCell(4, 5, dtype=torch.float64), U, V, b_in, b_rec
 theirs = cell(torch.tensor(x_t), torch.tensor(h_prev)).detach().numpy()
 print("same as PyTorch, to 1e-12:        ", np.abs(ours - theirs).max() < 1e-12)
 
+# one bias for both, on the input's side
 for gates, columns in [("r and z", slice(0, 10)), ("n", slice(10, 15))]:
     merged, rest = b_in.copy(), b_rec.copy()
     merged[columns], rest[columns] = (b_in + b_rec)[columns], 0
     same = np.abs(ours - gru_cell_forward(x_t, h_prev, U, V, merged, rest)).max() < 1e-12
     print(f"same with one bias for {gates + ':':11}", same)
 
+# r before the product
 r, z = np.split(sigmoid((x_t @ U + b_in + h_prev @ V + b_rec)[:, :10]), 2, axis=-1)
 n = np.tanh((x_t @ U + b_in)[:, 10:] + (r * h_prev) @ V[:, 10:] + b_rec[10:])
 print("same with r before the product:   ", np.abs(ours - (1 - z) * n - z * h_prev).max() < 1e-12)
@@ -683,7 +688,7 @@ for name, number in count.items():
     print(f"{name:6}{number:6}   {number / count['plain']:.2f} times")
 
 # %% [markdown]
-# Four times as many, and three times (and a second bias).
+# The LSTM has four times as many, the GRU three times (and a second bias).
 
 # %% [markdown]
 # ## What the gradient feels · 6 minutes
@@ -696,13 +701,14 @@ for name, number in count.items():
 
 # %%
 def lstm_flow(x, U, V, b):
-    """(T,): the spectral norm of ∂(h_T, c_T)/∂(h_t, c_t), for one sequence x (T,1,D)."""
+    """(T,): the size of ∂(h_T, c_T)/∂(h_t, c_t), for one sequence x (T,1,D)."""
     H, zero = len(V), np.zeros((1, len(V)))
     h, c = lstm_unroll(x, zero, zero, U, V, b)
     J, norms = np.eye(2 * H), []
     for t in reversed(range(len(x))):
         norms.append(np.linalg.norm(J, 2))
         before = (h[t - 1], c[t - 1]) if t else (zero, zero)
+        # the same step for each row of J
         same = [row.repeat(2 * H, axis=0) for row in (x[t], *before)]
         _, dh, dc, *_ = lstm_cell_backward(J[:, :H], J[:, H:], *same, U, V, b)
         J = np.hstack([dh, dc])
@@ -715,7 +721,7 @@ def lstm_flow(x, U, V, b):
 
 # %%
 def gru_flow(x, U, V, b_in, b_rec):
-    """(T,): the spectral norm of ∂h_T/∂h_t, for one sequence x (T,1,D)."""
+    """(T,): the size of ∂h_T/∂h_t, for one sequence x (T,1,D)."""
     h = gru_unroll(x, np.zeros((1, len(V))), U, V, b_in, b_rec)
     J, norms = np.eye(len(V)), []
     for t in reversed(range(len(x))):
@@ -755,14 +761,14 @@ for name, flow in flows.items():
     print(f"{name:6} 10 steps back: {flow[-11]:.0e}   99 steps back: {flow[0]:.0e}")
 
 # %% [markdown]
-# Surprised? With biases of zero every sum is near 0, every gate stands half open, and ½ to the power
-# of 99 is nothing. A gate is no use by itself: it has to **start open**.
+# Surprised? With biases of zero every sum is near 0, every gate stands about half open, and about ½
+# to the power of 99 is nothing. A gate is no use by itself: it has to **start open**.
 #
 # So give it the right bias. Often the forget gate starts with b = 1 (`init_lstm` does it, PyTorch
 # does not): then f = σ(1) = 0.73. Better still, if you know for how many steps T the memory has to
 # last: f is to be 1 − 1/T, so b = log(T − 1), as above. And lest in T steps too much gets
-# written, i is to be 1/T, so b = −log(T − 1). In the GRU z does both. (Tallec and Ollivier, 2018,
-# derive it, and spread the biases over many T.)
+# written, i is to be 1/T, so b = −log(T − 1), for σ(−a) = 1 − σ(a). In the GRU z does both. (Tallec
+# and Ollivier, 2018, derive it, and spread the biases over many T.)
 
 
 # %%
@@ -826,8 +832,8 @@ answer(
 
 # %% [markdown]
 # Training is as in lesson 3: loss and gradients, clip, Adam. `sequence_gradients` takes the weights of
-# any of the three networks. Every batch is new, so the loss before the update is already
-# one on unseen sequences; we average the last 20.
+# any of the three networks. Every batch is new, so each loss is one on sequences never seen before;
+# we average the last 20.
 
 
 # %%
@@ -844,7 +850,7 @@ def train(params, delay, lr, rng, steps=150):
 
 # %% [markdown]
 # First the bias, in a small experiment: an LSTM, a delay of only 10, three networks for each way to
-# begin.
+# begin. (T is 12 here: the symbol, 10 of noise, the question.)
 
 # %% tags=["nbval-ignore-output"]
 begin = {
@@ -859,13 +865,14 @@ for name, seed in tqdm(rounds):
     print(f"{name:18} loss at the end {np.mean(losses[-20:]):.2f}")
 
 # %% [markdown]
-# Same cell, same data, same steps; only the biases at the start differ. (A loss of 2.08 is that of
-# a guess.)
+# Same cell, same data, same steps; only the biases at the start differ. The opened ones learn it, the
+# others need luck, or longer. (A loss of 2.08 is that of a guess.)
 #
-# Now the race, with delays of 10, 25, 50 and 100, 150 steps each. To be fair:
+# Now the race, with delays of 10, 25, 50 and 100, and 150 updates each. It takes about half a minute.
+# To be fair:
 #
-# - The plain cell gets 36 units, so that it has as many parameters as the LSTM with 16. (The GRU
-#   with 16 has fewer.)
+# - The plain cell gets 36 units, so that it has about as many parameters as the LSTM with 16. (The
+#   GRU with 16 has fewer.)
 # - The plain cell gets four tries at each delay, and the best counts: two learning rates, with V as
 #   drawn and with an orthogonal V.
 # - The gated cells are told how long the delay is, through their biases; they get one learning
@@ -908,7 +915,7 @@ plots.losses_by_delay(delays, result, floor=np.log(8))
 
 # %% [markdown]
 # At a delay of 10 all three learn it. Then the plain cell becomes a matter of luck: see how far its
-# four tries lie apart. At 100 none of them gets there, and the gated cells hardly notice the
+# four tries lie apart. At 100 none of the four gets there. The gated cells hardly notice the
 # difference.
 #
 # What this does *not* show: that a plain cell can never do it. It had four tries of 150 steps. And

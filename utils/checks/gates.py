@@ -206,6 +206,28 @@ LSTM_CELL_FORWARD = Exercise(
             "i, f and o are the plain sums. Which function makes gates of them?",
             _lstm(i=lambda s: s.parts[0], f=lambda s: s.parts[1], o=lambda s: s.parts[3]),
         ),
+        *(
+            Mistake(
+                f"{gate} not squeezed",
+                f"{gate} is the plain sum. Which function makes a gate of it?",
+                _lstm(**{gate: lambda s, k=k: s.parts[k]}),
+            )
+            for k, gate in [(0, "i"), (1, "f"), (3, "o")]
+        ),
+        Mistake(
+            "g through both",
+            "g went through the sigmoid before tanh. Only the gates i, f and o need the sigmoid.",
+            _lstm(g=lambda s: np.tanh(sigmoid(s.parts[2]))),
+        ),
+        Mistake(
+            "gates through both",
+            "i, f and o went through tanh before the sigmoid. Only g needs tanh.",
+            _lstm(
+                i=lambda s: sigmoid(np.tanh(s.parts[0])),
+                f=lambda s: sigmoid(np.tanh(s.parts[1])),
+                o=lambda s: sigmoid(np.tanh(s.parts[3])),
+            ),
+        ),
         Mistake(
             "g not squeezed",
             "g is the plain sum. Which function belongs around it?",
@@ -508,6 +530,15 @@ def _lstm_back(**changes):
     return backward
 
 
+SUMS = {gate: lambda s, k=k: s.parts[k] for k, gate in enumerate("ifgo")}
+# what the lesson's example by hand leaves behind in the notebook
+EXAMPLE = _follow(
+    {name: formula for name, formula in LSTM.items() if name not in ("a", "parts")},
+    {},
+    {"parts": (0, 2, 1, -1), "c_prev": 2},
+)
+
+
 def _lstm_back_order(order):
     """The gates, and their gradients as well, in this order."""
 
@@ -604,6 +635,17 @@ LSTM_CELL_BACKWARD = Exercise(
             _lstm_back(dc_prev=lambda s: s.dc * s.f + s.dc_t),
         ),
         Mistake(
+            "dc_prev with a slope",
+            "dc_prev goes through f's slope. Is c_prev squeezed on its way into c_t?",
+            _lstm_back(dc_prev=lambda s: s.dc * s.f * (1 - s.f)),
+        ),
+        Mistake(
+            "dc_prev times c_prev",
+            "dc_prev is multiplied with c_prev itself. Where two things were multiplied, each gets "
+            "the other.",
+            _lstm_back(dc_prev=lambda s: s.dc * s.f * s.c_prev),
+        ),
+        Mistake(
             "dc_prev is zero",
             "Nothing goes back to c_prev: does c_t depend on it?",
             _lstm_back(dc_prev=lambda s: 0 * s.dc),
@@ -637,6 +679,53 @@ LSTM_CELL_BACKWARD = Exercise(
                 df=lambda s: s.dc * s.c_prev,
                 dg=lambda s: s.dc * s.i,
                 do=lambda s: s.dh_t * s.tanh_c,
+            ),
+        ),
+        Mistake(
+            "c_t of the example",
+            "c_t is a single number, left over from the example by hand. Here it is (B,H): compute "
+            "it again from the gates.",
+            _lstm_back(tanh_c=lambda s: np.tanh(EXAMPLE.c_t)),
+        ),
+        Mistake(
+            "gates of the example",
+            "i, f, g and o are single numbers, left over from the example by hand. Here each is "
+            "(B,H): compute them again.",
+            _lstm_back(**{gate: lambda s, gate=gate: getattr(EXAMPLE, gate) for gate in "ifgo"}),
+        ),
+        Mistake(
+            "gates and c_t of the example",
+            "i, f, g, o and c_t are single numbers, left over from the example by hand. Here each "
+            "is (B,H): compute them again.",
+            _lstm_back(
+                **{gate: lambda s, gate=gate: getattr(EXAMPLE, gate) for gate in "ifgo"},
+                tanh_c=lambda s: np.tanh(EXAMPLE.c_t),
+            ),
+        ),
+        Mistake(
+            "gates not squeezed",
+            "i, f, g and o are still the plain sums. They have to be what they were on the way "
+            "forward.",
+            _lstm_back(**SUMS),
+        ),
+        Mistake(
+            "sigmoid for g",
+            "g is made with the sigmoid. It has to be what it was on the way forward.",
+            _lstm_back(g=lambda s: sigmoid(s.parts[2])),
+        ),
+        Mistake(
+            "squeezed again in g's slope",
+            "In g's slope g goes through tanh once more. g is a value of tanh already.",
+            _lstm_back(dg=lambda s: s.dc * s.i * (1 - np.tanh(s.g) ** 2)),
+        ),
+        Mistake(
+            "squeezed again in the gates' slopes",
+            "In their slopes the gates go through the sigmoid once more. They are values of it "
+            "already.",
+            _lstm_back(
+                di=lambda s: s.dc * s.g * sigmoid(s.i) * (1 - sigmoid(s.i)),
+                df=lambda s: s.dc * s.c_prev * sigmoid(s.f) * (1 - sigmoid(s.f)),
+                do=lambda s: s.dh_t * s.tanh_c * sigmoid(s.o) * (1 - sigmoid(s.o)),
             ),
         ),
         Mistake(
@@ -1189,6 +1278,44 @@ GRU_CELL_FORWARD = Exercise(
             "Gates and n don't depend on h_prev.",
             _gru(rec=lambda s: s.b_rec + np.zeros((len(s.x_t), 1))),
         ),
+        *(
+            Mistake(
+                f"{gate} not squeezed",
+                f"{gate} is the plain sum. Which function makes a gate of it?",
+                _gru(**{gate: lambda s, k=k: s.ins[k] + s.recs[k]}),
+            )
+            for k, gate in enumerate("rz")
+        ),
+        Mistake(
+            "one sigmoid for all",
+            "n is made like r and z, with the sigmoid and without r. What is different about it?",
+            _gru(n=lambda s: sigmoid(s.ins[2] + s.recs[2])),
+        ),
+        Mistake(
+            "gates read the input only",
+            "r and z are made from x_t alone. What else do they look at?",
+            _gru(r=lambda s: sigmoid(s.ins[0]), z=lambda s: sigmoid(s.ins[1])),
+        ),
+        Mistake(
+            "gates' parts squeezed apart",
+            "For r and z the input's and the memory's part went through a sigmoid each. "
+            "Which comes first, adding or squeezing?",
+            _gru(
+                r=lambda s: sigmoid(s.ins[0]) + sigmoid(s.recs[0]),
+                z=lambda s: sigmoid(s.ins[1]) + sigmoid(s.recs[1]),
+            ),
+        ),
+        Mistake(
+            "n's parts squeezed apart",
+            "In n the input's and the memory's part went through a tanh each. "
+            "Which comes first, adding or squeezing?",
+            _gru(n=lambda s: np.tanh(s.ins[2]) + s.r * np.tanh(s.recs[2])),
+        ),
+        Mistake(
+            "h_prev itself in n",
+            "In n stands h_prev itself. The memory's part is made from it with V and b_rec.",
+            _gru(n=lambda s: np.tanh(s.ins[2] + s.r * s.h_prev)),
+        ),
         Mistake(
             "memory not weighted in n",
             "In n the memory goes in as it is. What does V do?",
@@ -1276,6 +1403,8 @@ QUESTIONS = (
             0.36: "Near. It is 0.366, so 0.37.",
             0.9: "That is after ten steps or so. There are 90 more.",
             99: "Multiply 0.99 by itself 100 times; the result is less than 1.",
+            37: "Right, as a percentage. As a number between 0 and 1?",
+            0.5: "That is left after about 70 steps. There are 30 more.",
         },
     ),
     Question(
@@ -1289,6 +1418,12 @@ QUESTIONS = (
             2.38: "You kept the old 2 whole. What does f say?",
             0.26: "That is h_t. Asked is c_t, before tanh and o.",
             0.97: "That is tanh of it. Asked is c_t itself.",
+            2.1: "Near. To two digits after the point it is 2.14.",
+            2.76: "You kept the old 2 whole and wrote g whole. What do f and i say?",
+            2.26: "You wrote the sum of g. It is squeezed first: 0.76.",
+            4: "These are the sums. The last column says what becomes of them.",
+            1.38: "i multiplies both here. Which gate decides what is kept?",
+            1.67: "i and f have changed places: which of them keeps the old 2?",
         },
     ),
     Question(
@@ -1297,6 +1432,8 @@ QUESTIONS = (
         because="c_t is f times c_prev plus something that c_prev has no part in: the slope is f.",
         replies={
             1: "c_prev was multiplied by something on its way into c_t.",
+            0.9: "Near. f is 0.88.",
+            0.12: "That is what f takes away. How much does it keep?",
             0: "c_t is made from c_prev, so some of it goes back.",
             2: "That is c_prev itself. By what was it multiplied?",
             1.76: "That is the part of c_t that was kept. Asked is how it changes with c_prev.",
