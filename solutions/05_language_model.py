@@ -6,7 +6,7 @@
 # invents colour names, and the reader of lesson 2 paints them; a second network writes something
 # like Python's manual.
 #
-# **60 minutes**, four exercises.
+# **65 minutes**, four exercises.
 
 # %%
 import os
@@ -72,7 +72,7 @@ letters = alphabet(train.names)
 #     bptt = check(bptt)
 
 # %% [markdown]
-# ## Guess the next letter · 8 minutes
+# ## Guess the next letter · 9 minutes
 #
 # Cover a colour name with your hand and uncover it letter by letter, guessing each one before you
 # see it. After `purpl` you are sure of the next letter. At the very beginning you are not.
@@ -174,7 +174,7 @@ plots.learning(range(3, epochs + 1, 3), losses, "epochs", "nats a letter")
 # It can guess, then. It can't write yet; for that you need exercises 5.3 and 5.4.
 
 # %% [markdown]
-# ## A text without end · 6 minutes
+# ## A text without end · 7 minutes
 #
 # Names are short, and each stands alone. A book is one sequence of half a million letters. You can't
 # unroll it whole, for all memories would have to be kept. And to read a single sequence is
@@ -391,7 +391,7 @@ for name, value in levels.items():
     print(f"{name:8} {value:6.2f}")
 
 # %% [markdown]
-# ## Training on the text · 8 minutes
+# ## Training on the text · 9 minutes
 #
 # For each update: one chunk of all streams, cut into k **micro-batches** by columns, so that no more
 # than a k-th of the memories has to be kept at a time. Each has a share in the sum: its part of all
@@ -501,7 +501,7 @@ print(f"{'network, training text':24} {perplexity(*stream_nll(writer, train_stre
 # characters, read four times, not much can be learnt by heart.
 
 # %% [markdown]
-# ## What the number says, and what not · 4 minutes
+# ## What the number says, and what not · 5 minutes
 #
 # **Question 5.3** Two models of the same text. A guesses letter by letter and has perplexity 4. B
 # guesses word by word and has perplexity 1000. A word, with the space behind it, has 6 letters. Which
@@ -667,7 +667,7 @@ for temperature in (0, 0.5, 1, 10):
     print(f"τ = {temperature:<4} {drawn}")
 
 # %% [markdown]
-# ## Writing · 6 minutes
+# ## Writing · 7 minutes
 #
 # One to many, in the words of lesson 2: what the network has written, it reads next. By hand, with
 # one memory unit and two letters, always the likeliest. U has a row for each letter, a → 2 and b → −2;

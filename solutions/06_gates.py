@@ -4,7 +4,7 @@
 # The plain cell can learn to remember, but not for long. Here you find out why, build the two
 # cells that can, and let all three compete for a memory of 100 steps.
 #
-# **60 minutes**, three exercises.
+# **65 minutes**, three exercises.
 
 # %%
 import matplotlib.pyplot as plt
@@ -369,7 +369,7 @@ plots.show(figure, "The cell holds +1 or -1 for 100 steps. h is 0 until the last
 # LSTM *can* do it. Whether it can *learn* to is a matter of the way back.
 
 # %% [markdown]
-# ## Back through the cell · 14 minutes
+# ## Back through the cell · 16 minutes
 #
 # In lesson 3 the error dh_t said how much h_t is to blame. Now there are two, dh_t and dc_t, for
 # the step after this one has used both states. Turn all the arrows round, and write on each what it
@@ -553,7 +553,7 @@ _, grads = sequence_gradients(params, ids, targets, mask)
 print("dU as in sequence_gradients, to 1e-12:", np.abs(dU - grads.U).max() < 1e-12)
 
 # %% [markdown]
-# ## The GRU cell · 8 minutes
+# ## The GRU cell · 9 minutes
 #
 # Does it take two states and three gates? Cho and others (2014) made do with less, the *gated
 # recurrent unit*:
@@ -691,7 +691,7 @@ for name, number in count.items():
 # The LSTM has four times as many, the GRU three times (and a second bias).
 
 # %% [markdown]
-# ## What the gradient feels · 6 minutes
+# ## What the gradient feels · 7 minutes
 #
 # Now the gradient flow of all three, side by side. For the LSTM it is the size of
 # ∂(h_T, c_T)/∂(h_t, c_t), both states together, a matrix of 2H × 2H. You have the tool: your
@@ -952,7 +952,7 @@ plots.losses_by_delay(delays, result, floor=np.log(8))
 # time?* (2018); Vaswani and others, *Attention Is All You Need* (2017).
 
 # %% [markdown]
-# ## Looking back · 1 minute
+# ## Looking back · 2 minutes
 #
 # **You can now** say why the plain cell forgets, write an LSTM and a GRU step, take the blame back
 # through a gate, and start a gate so that it learns.

@@ -137,6 +137,15 @@ def test_a_line_of_a_library_is_not_quoted():
     assert "`return inspect.signature(len).bind(x_t, b)`" in grade("cell_forward", binds).message
 
 
+def test_a_blank_of_a_skeleton_is_pointed_at(monkeypatch):
+    monkeypatch.setattr(builtins, "___", "an earlier output", raising=False)
+
+    def half_done(h_t, W, c):
+        return h_t @ ___ + c  # noqa: F821
+
+    assert "a blank ___ is still to be filled in" in grade("readout", half_done).message
+
+
 def test_an_error_on_a_later_case_says_which():
     def one_only(h_t, W, c):
         return (h_t @ W + c)[[1]] if len(h_t) == 1 else h_t @ W + c

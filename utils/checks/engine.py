@@ -11,6 +11,7 @@ import functools
 import inspect
 import linecache
 import math
+import re
 import sysconfig
 import time
 import zlib
@@ -228,6 +229,8 @@ def raised(error, case):
     said = f": {text}" if text else ""
     if isinstance(error, NameError) and hasattr(np, error.name or ""):
         said += f" (did you mean np.{error.name}?)"
+    if re.search(r"\b___\b", line):  # of a hint's skeleton; IPython takes it for an earlier output
+        said += " (a blank ___ is still to be filled in)"
     return f"Your code raised {type(error).__name__}{where}{said}. {_shapes(case)}".rstrip()
 
 
