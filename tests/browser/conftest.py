@@ -15,6 +15,7 @@ SOON = 60_000  # milliseconds, on a machine that does other things as well
 ARTEFACTS = ROOT / ".build" / "browser"
 
 
+@pytest.hookimpl(tryfirst=True)  # before what a test itself waits for
 def pytest_runtest_setup():
     """Skip the whole folder where it is not asked for, or cannot be run."""
     if not os.environ.get("RNN_BROWSER"):
