@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
+from tests.contrast import contrast
 from utils import plots
 
 rng = np.random.default_rng(0)
@@ -73,14 +74,6 @@ def test_a_figure_is_a_picture_with_a_description(draw, shown):
     assert data["text/plain"] == f"Figure: {alt}"
     assert 300 < metadata["image/png"]["width"] < 1000  # as wide as a notebook
     assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
-
-
-def contrast(colour):
-    """How much a colour stands out on white, from 1 to 21: WCAG 2.1, its definition."""
-    *rgb, alpha = matplotlib.colors.to_rgba(colour)
-    part = np.array(rgb) * alpha + 1 - alpha
-    light = np.where(part <= 0.03928, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return 1.05 / (light @ [0.2126, 0.7152, 0.0722] + 0.05)
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)

@@ -19,7 +19,6 @@ import shutil
 import sys
 from collections.abc import Iterable
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +27,7 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from utils.authoring import mathjax
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 from utils.authoring.source import BuildError
 
@@ -229,16 +229,9 @@ def write(path: Path, text: str) -> None:
 
 def copy_mathjax(folder: Path) -> None:
     """What the pages need of MathJax, a twentieth of it, without the address of a server."""
-    package = find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
-    for part in MATHJAX:
-        origin = Path(package, "static", "mathjax", part)
-        if origin.is_dir():
-            shutil.copytree(origin, folder / part)
-        else:
-            folder.mkdir(parents=True)
-            script = origin.read_text(encoding="utf-8")
-            # it names one for parts that are never asked for: so that it can't ask
-            write(folder / part, script.replace("https://cdn.jsdelivr.net/", ""))
+    script, fonts = MATHJAX
+    shutil.copytree(mathjax.FOLDER / fonts, folder / fonts)
+    write(folder / script, mathjax.script(script))
 
 
 def problems(folder: Path) -> list[str]:

@@ -34,12 +34,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from utils.authoring import mathjax
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 
 TARGET = ROOT / ".build" / "slides"
-PACKAGES = Path(sysconfig.get_path("purelib"))  # two of them carry what a slide is shown with
-REVEAL = PACKAGES / "sphinx_revealjs" / "_static" / "revealjs"
-MATHJAX = PACKAGES / "sphinx-mathjax-offline" / "static" / "mathjax" / "tex-svg.js"
+REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs", "_static", "revealjs")
 LESSONS = ("01", "02", "03", "04")
 
 WIDTH, HEIGHT, GAP = 1216, 584, 14  # of what stands below the heading, at 1280 x 720
@@ -511,11 +510,10 @@ def page(deck: Deck, slides: str, font_faces: str) -> str:
         SLIDES=slides,
         FONTS=font_faces,
         PYGMENTS=HtmlFormatter().get_style_defs(".reveal pre"),
-        REVEAL_CSS=asset(REVEAL / "dist" / "reveal.css"),
-        REVEAL=asset(REVEAL / "dist" / "reveal.js"),
-        NOTES=asset(REVEAL / "plugin" / "notes" / "notes.js"),
-        # it names a server for parts that are never asked for: so that it can't ask
-        MATHJAX=asset(MATHJAX).replace("https://cdn.jsdelivr.net/", ""),
+        REVEAL_CSS=asset("dist/reveal.css"),
+        REVEAL=asset("dist/reveal.js"),
+        NOTES=asset("plugin/notes/notes.js"),
+        MATHJAX=inside_html(mathjax.script("tex-svg.js")),
     )
 
 
@@ -525,9 +523,13 @@ def template(name: str, **values: str) -> str:
     return re.sub("@([A-Z_]+)@", lambda match: values[match[1]], text)
 
 
-def asset(path: Path) -> str:
-    """A script or a style sheet, such that HTML can hold it."""
-    return path.read_text(encoding="utf-8").replace("<!--", r"\x3c!--")
+def asset(path: str) -> str:
+    """A script or a style sheet of reveal.js, such that HTML can hold it."""
+    return inside_html((REVEAL / path).read_text(encoding="utf-8"))
+
+
+def inside_html(script: str) -> str:
+    return script.replace("<!--", r"\x3c!--")
 
 
 def fonts(text: str) -> str:

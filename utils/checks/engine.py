@@ -209,10 +209,10 @@ def _run_plainly(fn, args, seconds):
 
 def _judge_call(exercise, case, seen, expected):
     if seen.error is not None:
-        said = raised(seen.error, case)
-        return (), compare.Difference(f"{case.label}: {said}" if case.label else said)
-    slots = compare.parse(exercise.returns)
-    rows, difference = compare.table(slots, expected.value, seen.value, exercise.tolerance)
+        rows, difference = (), compare.Difference(raised(seen.error, case))
+    else:
+        slots = compare.parse(exercise.returns)
+        rows, difference = compare.table(slots, expected.value, seen.value, exercise.tolerance)
     if difference and case.label:
         difference = replace(difference, text=f"{case.label}: {difference.text}")
     return rows, difference
