@@ -992,7 +992,7 @@ plots.show(figure, "Peak memory against k, log scales: it falls as the states do
 
 # %% [markdown]
 # Saved are the states: twice the micro-batches, half the states. What lies above the prediction are
-# logits and errors: our `loss_and_gradients` makes them for up to 2048 letters at a time. **Not**
+# logits and errors: our `loss_and_gradients` makes them for a few thousand letters at a time. **Not**
 # saved are the weights, the sum of the gradients, and what the optimiser remembers (Adam: two more
 # numbers for every weight). They don't depend on the batch at all:
 
