@@ -7,7 +7,12 @@ from hypothesis import given
 
 from tests.strategies import assert_close, problem, problems, tensor
 from utils.gradcheck import complex_step_gradient
-from utils.loss import sequence_cross_entropy, sequence_cross_entropy_backward, softmax
+from utils.loss import (
+    sequence_cross_entropy,
+    sequence_cross_entropy_backward,
+    softmax,
+    step_weights,
+)
 
 
 @given(problems())
@@ -82,6 +87,7 @@ def test_results_are_plain():
     assert type(sequence_cross_entropy(p.do, p.targets, p.mask)) is float
     assert sequence_cross_entropy_backward(p.do, p.targets, p.mask).dtype == np.float32
     assert type(sequence_cross_entropy(p.do.astype(complex), p.targets, p.mask)) is complex
+    assert step_weights(p.mask, np.float32).dtype == np.float32  # else float64 spreads from here
 
 
 @pytest.mark.parametrize("function", [sequence_cross_entropy, sequence_cross_entropy_backward])

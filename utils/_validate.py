@@ -215,7 +215,8 @@ def _words(form, sizes):
 
 
 def _check_range(name, ids, size):
-    if ids.astype(np.uint64).max() >= size:  # one pass: as unsigned, what is negative is huge
+    unsigned = ids.astype(np.uint64)  # one look at the largest: what is negative is huge now
+    if unsigned.item(unsigned.argmax()) >= size:
         low, high = ids.min(), ids.max()
         raise ValueError(f"{name}: expected ids from 0 to {size - 1}, got {min(low, 0) or high}")
 

@@ -48,7 +48,7 @@ def step_weights(mask, dtype):
     real = np.count_nonzero(mask)
     if real == 0:
         raise ValueError("mask: expected at least one True, got none")
-    return mask.astype(dtype) * (1 / real)
+    return np.multiply(mask, 1 / real, dtype=dtype)
 
 
 def weighted_cross_entropy(o, targets, weight):
@@ -58,7 +58,7 @@ def weighted_cross_entropy(o, targets, weight):
     """
     rows, o, weight = flat(o), o.ravel(), weight.ravel()
     at_target = np.arange(0, o.size, rows.shape[1]) + targets.ravel()
-    if max(o.max(), -o.min()) > SAFE:
+    if max(o[o.argmax()], -o[o.argmin()]) > SAFE:  # sooner found than with max() and min()
         rows -= _largest(rows)
     picked = o[at_target]
     np.exp(o, o)
