@@ -205,7 +205,7 @@ def accumulate_gradients(params, micro_batches):
     loss, grads = 0.0, [0.0] * 5
     for batch in micro_batches:
         own_loss, own_grads, *_ = loss_and_gradients(params, *batch)
-        share = batch.mask.sum() / N
+        share = float(batch.mask.sum() / N)  # plain, so that float32 gradients stay float32
         loss += share * own_loss
         grads = [g + share * own for g, own in zip(grads, own_grads, strict=True)]
     return float(loss), RNNParams(*grads)

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from tests.right_answers import RIGHT
+from tests.wrong_answers import WRONG
 from utils.checks import grade
 from utils.checks.registry import EXERCISES, LESSONS, QUESTIONS
 
@@ -16,6 +17,7 @@ def _in_one_process(name, answer):
 
 EVERY_MISTAKE = [_in_one_process(e.name, m) for e in EXERCISES.values() for m in e.mistakes]
 EVERY_RIGHT = [_in_one_process(name, fn) for name, functions in RIGHT.items() for fn in functions]
+EVERY_WRONG = [_in_one_process(name, fn) for name, functions in WRONG.items() for fn in functions]
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -29,6 +31,11 @@ def test_the_reference_passes_every_check(name):
 def test_other_right_answers_pass(name, fn):
     report = grade(name, fn)
     assert report.status == "passed", report.message
+
+
+@pytest.mark.parametrize(("name", "fn"), EVERY_WRONG, ids=lambda v: getattr(v, "__name__", v))
+def test_what_is_wrong_on_few_inputs_only_is_rejected(name, fn):
+    assert grade(name, fn).status == "not yet"
 
 
 @pytest.mark.parametrize(("name", "mistake"), EVERY_MISTAKE, ids=lambda v: getattr(v, "name", v))

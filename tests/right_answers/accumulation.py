@@ -343,6 +343,22 @@ def torch_closure(model, micro_batches, optimizer, k, max_norm):
     optimizer.zero_grad()
 
 
+def torch_clips_all_groups(model, micro_batches, optimizer, k, max_norm):
+    """What the optimizer holds, in however many groups; the shares are int tensors' quotients."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    optimizer.zero_grad()
+    for start in range(0, len(micro_batches), k):
+        window = micro_batches[start : start + k]
+        N = sum(batch.mask.sum() for batch in window)
+        for x, targets, mask, h0 in window:
+            share = mask.sum() / N
+            (share * cross_entropy(model(x, h0)[mask], targets[mask])).backward()
+        if max_norm is not None:
+            clip_grad_norm_(parameters, max_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
 def torch_full_batch(model, micro_batches, optimizer, k, max_norm):
     """Every window as one padded batch: no accumulation at all, the same result."""
     optimizer.zero_grad()
@@ -392,6 +408,7 @@ RIGHT = {
         torch_mean_times_share,
         torch_own_clipping,
         torch_closure,
+        torch_clips_all_groups,
         torch_full_batch,
     ),
     "activation_bytes": (

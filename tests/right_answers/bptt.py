@@ -502,6 +502,17 @@ def hunts_by_comparison(bptt):
     return any(g.shape != e.shape or not np.allclose(g, e) for g, e in pairs)
 
 
+DATA = None  # made at the first call and used again, as a learner's own arrays would be
+
+
+def hunts_with_the_same_arrays(bptt):
+    global DATA
+    args, expected = DATA = DATA or (_random(), bptt_accumulating(*_random()))
+    got = bptt(*args)
+    pairs = zip((*got[0], *got[1:]), (*expected[0], *expected[1:]), strict=True)
+    return not all(np.allclose(g, e) for g, e in pairs)
+
+
 def hunts_by_differences(bptt):
     do, x, h0, h, params = _random(T=3, B=2, D=3, H=2, K=2)
     grads, dx, dh0 = bptt(do, x, h0, h, params)
@@ -615,6 +626,7 @@ RIGHT = {
     ),
     "catches_bugs": (
         hunts_by_comparison,
+        hunts_with_the_same_arrays,
         hunts_by_differences,
         hunts_by_complex_steps,
         hunts_in_random_directions,

@@ -164,6 +164,21 @@ def pad_by_mask(sequences, pad=0):
     return ids.T, mask.T
 
 
+def pad_from_a_copy(sequences, pad=0):
+    rest, rows = sequences.copy(), []
+    while any(len(s) for s in rest):
+        rows.append([(s[0], True) if len(s) else (pad, False) for s in rest])
+        rest = [s[1:] for s in rest]
+    table = np.array(rows)
+    return table[..., 0], table[..., 1].astype(bool)
+
+
+def pad_joined(sequences, pad=0):
+    longest = max(sequences + [], key=len)
+    ids, mask = pad_filled(sequences + [longest], pad)
+    return ids[:, :-1], mask[:, :-1]
+
+
 def pad_read_only(sequences, pad=0):
     ids, mask = pad_filled(tuple(map(tuple, sequences)), pad)
     ids.setflags(write=False)
@@ -354,6 +369,8 @@ RIGHT = {
         pad_with_numpy,
         pad_entry_by_entry,
         pad_by_mask,
+        pad_from_a_copy,
+        pad_joined,
         pad_read_only,
     ),
     "sequence_cross_entropy": (

@@ -16,6 +16,7 @@ from utils.loss import sequence_cross_entropy_backward
 from . import bptt_zoo as zoo
 from .bptt_hunt import CATCHES_BUGS
 from .bptt_tools import CLIP_GRADIENTS, GRADIENT_FLOW, NUMERICAL_GRADIENT
+from .cell import cell_cases
 from .exercise import Case, Exercise, Mistake, Question
 
 # 3.1 sequence_cross_entropy_backward -------------------------------------------------------------
@@ -32,6 +33,7 @@ def _loss_cases(rng):
         ("With one sequence (B=1)", 4, 1, 5, [3]),
         ("With one output (K=1)", 4, 3, 1, [2, 4, 3]),
         ("With T = B = K = 1", 1, 1, 1, [1]),
+        ("With many steps and outputs", 30, 2, 40, [30, 11]),
         ("With other numbers of the same shapes", 4, 3, 5, [2, 4, 4]),
     ]:
         yield Case(label, (2 * rng.normal(size=(T, B, K)), *_marks(rng, T, K, lengths)))
@@ -251,8 +253,8 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
         ),
         Mistake(
             "shifted by the largest of all",
-            "One number was subtracted from everything. A row far below it underflows to 0/0: "
-            "which number suits each row?",
+            "The number you subtract is the largest of more than one row. A row far below it "
+            "underflows to 0/0: which number suits each row?",
             _loss_with(lambda o: _shifted(o, o.max())),
         ),
         Mistake(
@@ -413,7 +415,8 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
         ),
         Mistake(
             "writes into o",
-            "The shift was written into the caller's o (`-=` does). Make a new array.",
+            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
+            "caller's array. Make a new one.",
             _writes_into_o,
         ),
         Mistake(
@@ -423,7 +426,8 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda o, targets, mask: _mean(_error(o, targets), mask).astype(np.float32),
         ),
         Mistake(
@@ -438,25 +442,15 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
 
 
 def _cell_cases(rng):
-    for label, B, D, H, scale in [
-        ("", 3, 4, 5, 1.0),
-        ("With as many inputs as units (D = H)", 3, 4, 4, 1.0),
-        ("With as many sequences as units (B = H)", 4, 3, 4, 1.0),
-        ("With B = D = H", 3, 3, 3, 1.0),
-        ("With more inputs than units", 2, 6, 3, 1.0),
-        ("With one sequence (B=1)", 1, 4, 5, 1.0),
-        ("With one input (D=1)", 3, 1, 5, 1.0),
-        ("With one unit (H=1)", 3, 4, 1, 1.0),
-        ("With B = D = H = 1", 1, 1, 1, 1.0),
-        ("With large numbers, where tanh saturates", 3, 4, 5, 3.0),
-        ("With small numbers", 3, 4, 5, 0.01),
-        ("With other numbers of the same shapes", 3, 4, 5, 1.0),
-    ]:
-        shapes = (B, D), (B, H), (D, H), (H, H), (H,)
-        x_t, h_prev, U, V, b = (scale * rng.normal(size=s) for s in shapes)
-        h_prev = np.tanh(h_prev)
+    cases = []
+    for case in cell_cases(rng):
+        x_t, h_prev, U, V, b = case.args
         h_t = np.tanh(x_t @ U + h_prev @ V + b)
-        yield Case(label, (scale * rng.normal(size=(B, H)), x_t, h_prev, h_t, U, V))
+        cases.append(Case(case.label, (rng.normal(size=h_t.shape), x_t, h_prev, h_t, U, V)))
+    dh_t, *rest = cases[0].args
+    cases.append(Case("With large errors", (1000 * dh_t, *rest)))
+    cases.append(Case("With an error of zero in one sequence", (dh_t * [[0], [1], [1]], *rest)))
+    return cases
 
 
 class _Step(NamedTuple):
@@ -850,7 +844,8 @@ CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _step_returned(lambda *back: tuple(g.astype(np.float32) for g in back)),
         ),
         Mistake(
@@ -860,7 +855,8 @@ CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "writes into dh_t",
-            "dh_t is not the same afterwards: `*=` writes into the caller's array.",
+            "dh_t is not the same afterwards: an operation (`*=`, `out=`, `[...] =`) wrote into "
+            "the caller's array. Make a new one.",
             _writes_into_dh_t,
         ),
         Mistake(
@@ -886,15 +882,28 @@ CELL_BACKWARD = Exercise(
 # 3.3 bptt ----------------------------------------------------------------------------------------
 
 
-def _run(rng, T, B, D, H, K, scale=0.7):
+def _run(rng, T, B, D, H, K, scale=0.7, h0=None):
     """do, x, h0, h and params: random, h the unrolled states."""
     params = RNNParams(*(scale * rng.normal(size=s) for s in [(D, H), (H, H), H, (H, K), K]))
-    x, h_t = rng.normal(size=(T, B, D)), np.tanh(rng.normal(size=(B, H)))
-    h0, h = h_t, []
+    x, h_0 = rng.normal(size=(T, B, D)), np.tanh(rng.normal(size=(B, H)))
+    h0 = h_0 if h0 is None else h0
+    return rng.normal(size=(T, B, K)), x, h0, _states(x, h0, params), params
+
+
+def _lasting(rng, *sizes):
+    """The same with small states and a V that turns them: errors reach the first step."""
+    do, x, h0, _, params = _run(rng, *sizes)
+    x, h0 = 0.02 * x, 0.02 * h0
+    params = params._replace(V=np.linalg.qr(params.V)[0], b=0.02 * params.b)
+    return do, x, h0, _states(x, h0, params), params
+
+
+def _states(x, h_t, params):
+    h = []
     for x_t in x:
         h_t = np.tanh(x_t @ params.U + h_t @ params.V + params.b)
         h.append(h_t)
-    return rng.normal(size=(T, B, K)), x, h0, np.array(h), params
+    return np.array(h)
 
 
 def _bptt_cases(rng):
@@ -911,8 +920,12 @@ def _bptt_cases(rng):
     ]:
         yield Case(label, _run(rng, *sizes, scale))
     do, *rest = _run(rng, 4, 2, 3, 5, 2)
+    yield Case("With large errors", (1000 * do, *rest))
+    yield Case("With other errors, all else the same", (do[::-1], *rest))
     do[:-1] = 0
     yield Case("With a loss at the last step only", (do, *rest))
+    yield Case("With 40 steps and a memory that lasts", _lasting(rng, 40, 2, 3, 4, 5))
+    yield Case("With a large h0", _run(rng, 3, 2, 3, 4, 5, h0=3 * rng.normal(size=(2, 4))))
 
 
 BPTT = Exercise(
@@ -938,8 +951,16 @@ def _truncated_cases(rng):
         ("With T=6, chunk=3 and B = D = H = K", 6, (3, 3, 3, 3), 3),
         ("With T=1, chunk=1", 1, (3, 2, 4, 5), 1),
         ("With T=3, chunk=2 and all other sizes 1", 3, (1, 1, 1, 1), 2),
+        ("With T=5, chunk=2 and one unit (H=1)", 5, (3, 4, 1, 2), 2),
+        ("With T=5, chunk=2, one input and one output", 5, (3, 1, 4, 1), 2),
     ]:
         yield Case(label, (*_run(rng, T, *sizes), chunk))
+    yield Case("With T=40, chunk=25", (*_lasting(rng, 40, 2, 3, 4, 5), 25))
+    yield Case("With saturated states", (*_run(rng, 5, 2, 3, 4, 5, scale=20.0), 3))
+    do, *rest = _run(rng, 5, 2, 3, 4, 5, h0=3 * rng.normal(size=(2, 4)))
+    yield Case("With a large h0", (do, *rest, 2))
+    yield Case("With large errors, all else the same", (1000 * do, *rest, 2))
+    yield Case("With another chunk, all else the same", (1000 * do, *rest, 3))
 
 
 def _pieces(T, chunk):
@@ -1286,7 +1307,8 @@ TRUNCATED_BPTT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _chunked_returned(lambda g: RNNParams(*(a.astype(np.float32) for a in g))),
         ),
         Mistake(

@@ -44,8 +44,10 @@ def _hunt(rng):
 
 def _question(catches_bugs, suspect):
     """The learner's verdict on one suspect. All suspects look the same."""
+    lent = []
 
     def bptt(do, x, h0, h, params):
+        lent.extend((a, np.copy(a)) for a in (do, x, h0, h, *params))
         return suspect(do, x, h0, h, params)
 
     bptt.__qualname__ = "bptt"
@@ -55,7 +57,15 @@ def _question(catches_bugs, suspect):
     caught = False
     with contextlib.suppress(Exception), _limit(SECONDS_EACH):
         caught = _plain(catches_bugs(bptt)) is True
+    _put_back(lent)
     return _bonus(caught)
+
+
+def _put_back(lent):
+    """Undo what a harmful one wrote into arrays that may serve the test again."""
+    for array, before in reversed(lent):
+        if isinstance(array, np.ndarray) and array.flags.writeable:
+            array[...] = before
 
 
 def _plain(verdict):
@@ -219,7 +229,7 @@ CATCHES_BUGS = Exercise(
     summary=_tally,
     mistakes=(
         Mistake(
-            "never says wrong",
+            "few are caught",
             "Wrong ones get away. Ask of each of the seven tensors that come back how your test "
             "would notice if its values were wrong, and what in your numbers could hide it: zeros, "
             "ones, symmetry, a size of 1.",
@@ -257,8 +267,8 @@ CATCHES_BUGS = Exercise(
         ),
         Mistake(
             "an x of ones",
-            "With an x of all ones the inputs can't be told apart, nor the steps. What sort of "
-            "numbers hides nothing?",
+            "What is done with x goes unseen: is your x all ones or zeros, or does your test not "
+            "look at dU?",
             _tester(change=lambda x, **parts: {"x": np.ones_like(x)}),
         ),
         Mistake(
@@ -315,7 +325,7 @@ CATCHES_BUGS = Exercise(
         ),
         Mistake(
             "no dx",
-            "Your test doesn't look at dx.",
+            "A wrong dx gets away: does your test look at dx, and is U anything but zero?",
             _all_but("dx"),
         ),
         Mistake(

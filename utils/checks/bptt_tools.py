@@ -31,8 +31,13 @@ def _differences_cases(rng):
     yield Case("With eps=0.5", (_cubic(rng, (2, 3)), rng.normal(size=(2, 3)), 0.5))
     yield Case("With eps=0.1", (_bent(rng, (3,)), rng.normal(size=3), 0.1))
     yield Case("With eps=0.001", (_steep(rng, (2, 2), 100), rng.normal(size=(2, 2)) / 100, 0.001))
+    yield Case(
+        "With eps=0.5 and a large w", (_cubic(rng, (2, 3)), 20 + rng.normal(size=(2, 3)), 0.5)
+    )
     zeros = rng.normal(size=(3, 2)) * [[1, 0], [0, 0], [1, 1]]
     yield Case("With zeros in w", (_bent(rng, (3, 2)), zeros))
+    yield Case("With another loss of the same w", (_cubic(rng, (3, 2)), zeros))
+    yield Case("With a w that is another array's transpose", (_bent(rng, (2, 3)), zeros.T))
     yield Case("With the loss of a recurrent network", (_through_time(rng, 3), rng.normal(size=9)))
 
 
@@ -418,7 +423,7 @@ NUMERICAL_GRADIENT = Exercise(
         ),
         Mistake(
             "w shifted at the end",
-            "The gradient is right, but w is not what it was before.",
+            "w is not what it was before: some of its entries were not put back as they were.",
             _leaves_w_changed,
         ),
         Mistake(
@@ -454,7 +459,8 @@ NUMERICAL_GRADIENT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _differences_returned(lambda g: g.astype(np.float32)),
         ),
         Mistake(
@@ -487,6 +493,7 @@ def _clip_cases(rng):
         ("With huge gradients", (3, 4, 2), 1e100, 5.0),
         ("With tiny gradients", (3, 4, 2), 1e-100, 5.0),
         ("With small gradients and a smaller max_norm", (3, 4, 2), 1e-3, 2e-4),
+        ("With a norm of many digits and max_norm=7.5", (3, 4, 2), 100 / 7, 7.5),
     ]:
         yield Case(label, (_of_norm(norm, *_some(rng, *sizes)), max_norm))
     zeros = RNNParams(*(0 * g for g in _some(rng, 3, 4, 2)))
@@ -495,6 +502,7 @@ def _clip_cases(rng):
     grads = _some(rng, 3, 4, 2)
     large_V = grads._replace(V=30 * grads.V, b=0 * grads.b)
     yield Case("With a large dV and db = 0", (_of_norm(9.0, *large_V), 2.0))
+    yield Case("With another max_norm for the same gradients", (_of_norm(9.0, *large_V), 4.5))
 
 
 def _some(rng, D, H, K):
@@ -885,12 +893,14 @@ CLIP_GRADIENTS = Exercise(
         ),
         Mistake(
             "writes into grads",
-            "The caller's gradients were scaled themselves: `*=` does that. Make new arrays.",
+            "The caller's gradients were written into (`*=`, `out=` and `[...] =` do that). Make "
+            "new arrays.",
             _clip_in_place,
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _clip_returned(
                 lambda grads, norm: (RNNParams(*(g.astype(np.float32) for g in grads)), norm)
             ),
@@ -930,6 +940,11 @@ def _flow_cases(rng):
     h = np.tanh(rng.normal(size=(5, 4)))
     yield Case("With a V whose eigenvalues are all 0", (h, np.triu(_normal(rng, 4), 1)))
     yield Case("With all states 0", (0 * h, 0.5 * _normal(rng, 4)))
+    yield Case("With the same states and another V", (0 * h, 0.7 * _normal(rng, 4)))
+    yield Case("With one unit and a negative V", (h[:, :1], np.array([[-1.3]])))
+    yield Case("With states at 1 and -1", (np.sign(h) * (np.abs(h) > 0.3), _normal(rng, 4)))
+    turning = 1.1 * np.linalg.qr(_normal(rng, 3))[0]
+    yield Case("With 40 steps", (0.3 * rng.uniform(-1, 1, (40, 3)), turning))
 
 
 def _normal(rng, H):
@@ -1156,7 +1171,8 @@ GRADIENT_FLOW = Exercise(
         ),
         Mistake(
             "V transposed",
-            "V is transposed here and the slope is not. Which axis of V does the slope belong to?",
+            "V and the slope do not fit together: is one of them transposed, or the product the "
+            "wrong way round? Which axis of V does the slope belong to?",
             _flow(jacobian=lambda h_t, V: V.T * (1 - h_t**2)),
         ),
         Mistake(
@@ -1257,7 +1273,8 @@ GRADIENT_FLOW = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _flow_of(lambda h, V, norms: norms.astype(np.float32)),
         ),
         Mistake(

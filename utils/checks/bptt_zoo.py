@@ -857,6 +857,7 @@ BUGS = (
         "dx from its own loss only",
         "dx holds only what the loss of its own step says. An input lives on in all later states.",
         _replaced(lambda p: {"dx": (p.own * p.slope) @ p.U.T}),
+        "It tells each guest what was said that evening, and nothing of the days after.",
     ),
     Bug(
         "dx through V",
@@ -868,6 +869,20 @@ BUGS = (
         "dx goes back through U the wrong way round. U is (D,H): which axis meets da, which is "
         "left?",
         _replaced(lambda p: {"dx": p.da @ p.U}),
+    ),
+    Bug(
+        "dx without the first step",
+        "dx is zero at the first step. Each x_t has a gradient of its own: where does the loop "
+        "end?",
+        _replaced(lambda p: {"dx": np.concatenate([0 * p.x[:1], p.da[1:] @ p.U.T])}),
+        "It thanks every guest but the one who came first.",
+    ),
+    Bug(
+        "dx without the last step",
+        "dx is zero at the last step. Each x_t has a gradient of its own: where does the loop "
+        "start?",
+        _replaced(lambda p: {"dx": np.concatenate([p.da[:-1] @ p.U.T, 0 * p.x[-1:]])}),
+        "Whoever comes last is never told what came of it.",
     ),
     Bug(
         "dx of the first step only",
@@ -976,7 +991,8 @@ BUGS = (
     ),
     Bug(
         "works in float32",
-        "Somewhere the numbers become float32, which keeps only 7 digits.",
+        "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+        "number that was added?",
         _each(lambda a: a.astype(np.float32)),
     ),
     Bug(

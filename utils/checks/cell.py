@@ -10,7 +10,14 @@ from .exercise import Case, Exercise, Mistake, Question
 # 1.1 cell_forward --------------------------------------------------------------------------------
 
 
-def _cell_cases(rng):
+def _numbers(rng, B, D, H, scale=1.0):
+    """x_t, h_prev, U, V, b, with all of them non-zero."""
+    shapes = (B, D), (B, H), (D, H), (H, H), (H,)
+    x_t, h_prev, U, V, b = (scale * rng.normal(size=s) for s in shapes)
+    return x_t, np.tanh(h_prev), U, V, b
+
+
+def cell_cases(rng):
     for label, B, D, H, scale in [
         ("", 3, 4, 5, 1.0),
         ("With as many inputs as units (D = H)", 3, 4, 4, 1.0),
@@ -21,13 +28,17 @@ def _cell_cases(rng):
         ("With one input (D=1)", 3, 1, 5, 1.0),
         ("With one unit (H=1)", 3, 4, 1, 1.0),
         ("With B = D = H = 1", 1, 1, 1, 1.0),
-        ("With large numbers, where tanh saturates", 3, 4, 5, 4.0),
+        ("With large numbers, where tanh saturates", 3, 4, 5, 3.0),
         ("With small numbers", 3, 4, 5, 0.01),
         ("With other numbers of the same shapes", 3, 4, 5, 1.0),
     ]:
-        shapes = (B, D), (B, H), (D, H), (H, H), (H,)
-        x_t, h_prev, U, V, b = (scale * rng.normal(size=s) for s in shapes)
-        yield Case(label, (x_t, np.tanh(h_prev), U, V, b))
+        yield Case(label, _numbers(rng, B, D, H, scale))
+    x_t, h_prev, U, V, b = _numbers(rng, 10, 4, 5)
+    yield Case("With x_t = 0", (np.zeros_like(x_t), h_prev, U, V, b))
+    yield Case("With h_prev = 0 and b = 0", (x_t, np.zeros_like(h_prev), U, V, np.zeros_like(b)))
+    # b takes off what the 20 in x_t adds, so that tanh does not saturate
+    large = x_t + 20, h_prev + 20, U, V / 10, b - 20 * U.sum(axis=0)
+    yield Case("With ten sequences and numbers around 20", large)
 
 
 def _cell_in_place(x_t, h_prev, U, V, b):
@@ -71,7 +82,7 @@ CELL_FORWARD = Exercise(
     number="1.1",
     returns="h_t (B,H)",
     reference=cell_forward,
-    cases=_cell_cases,
+    cases=cell_cases,
     mistakes=(
         Mistake(
             "V transposed",
@@ -275,8 +286,8 @@ CELL_FORWARD = Exercise(
         ),
         Mistake(
             "writes into h_prev",
-            "The new memory was written over the old one. The caller still needs h_prev: "
-            "lesson 3 goes back over every memory.",
+            "h_prev is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into "
+            "the caller's array, or into a view of it. Work on an array of your own.",
             _cell_in_place,
         ),
         Mistake(
@@ -293,7 +304,8 @@ CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda x_t, h_prev, U, V, b: np.tanh(x_t @ U + h_prev @ V + b).astype(np.float32),
         ),
         Mistake(
@@ -323,6 +335,10 @@ def _readout_cases(rng):
     ]:
         h_t = np.tanh(rng.normal(size=(*lead, H)))
         yield Case(label, (h_t, rng.normal(size=(H, K)), rng.normal(size=K)))
+    h_t, W, c = (30 * rng.normal(size=s) for s in [(5, 10, 4), (4, 5), (5,)])
+    yield Case("With as many steps as outputs (T = K), and larger numbers", (h_t, W, c))
+    yield Case("With h_t = 0", (np.zeros_like(h_t[0]), W, c))
+    yield Case("With c = 0", (h_t[0], W, np.zeros_like(c)))
 
 
 def _softmax(o):
@@ -435,7 +451,8 @@ READOUT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda h_t, W, c: (h_t @ W + c).astype(np.float32),
         ),
     ),
@@ -456,12 +473,19 @@ def _softmax_cases(rng):
     yield Case("With logits near 400", (400 + rng.normal(size=(3, 5)),))
     yield Case("With logits near 1000", (1000 + rng.normal(size=(3, 5)),))
     yield Case("With logits near -1000", (-1000 + rng.normal(size=(3, 5)),))
-    rows = np.array([[1000.0], [0.0], [-1000.0]]) + rng.normal(size=(3, 5))
-    yield Case("With one row near 1000 and one near -1000", (rows,))
-    yield Case(
-        "With logits of 1000 and -1000 in one row", (rng.choice([-1e3, 1e3, 998.0], (4, 6)),)
-    )
+    rows = np.resize([1000.0, 0.0, -1000.0], (10, 1)) + rng.normal(size=(10, 5))
+    yield Case("With rows near 1000 and rows near -1000", (rows,))
+    mixed = rng.choice([-1e3, 1e3, 998.0], (4, 6))
+    mixed[:2] = (-1e3, 998, 1e3, 998, 1e3, -1e3), (-1e3, -1e3, 1e3, 998, -1e3, -1e3)
+    yield Case("With logits of 1000 and -1000 in one row", (mixed,))
     yield Case("With equal logits", (np.full((3, 5), 0.7),))
+    yield Case("With o = 0", (np.zeros((3, 5)),))
+    yield Case("With a single row o (K,) near 1000", (1000 + rng.normal(size=5),))
+    yield Case("With one sequence (B=1) near 1000", (1000 + rng.normal(size=(1, 5)),))
+    yield Case("With two outputs (K=2)", (rows[:3, :2],))
+    signs = np.array([[1, -1, 0], [-1, 0, 1]])[..., None]  # both among the steps of a sequence too
+    steps = 1000 * signs + rng.normal(size=(2, 3, 5))
+    yield Case("With all steps at once, some rows near 1000 and some near -1000", (steps,))
 
 
 def _softmax_in_place(o):
@@ -520,8 +544,8 @@ SOFTMAX = Exercise(
         ),
         Mistake(
             "shifted by the mean",
-            "Subtracting the mean helps, but a logit far above it still overflows. Which number "
-            "of the row makes the largest exponent 0?",
+            "A number was subtracted from each row, but a logit far above it, as above the mean, "
+            "still overflows. Which number of the row makes the largest exponent 0?",
             lambda o: _normalise(np.exp(o - o.mean(-1, keepdims=True))),
         ),
         Mistake(
@@ -616,12 +640,14 @@ SOFTMAX = Exercise(
         ),
         Mistake(
             "writes into o",
-            "The shift was written into the caller's o (`-=` does). Make a new array.",
+            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
+            "caller's array, or into a view of it. Work on an array of your own.",
             _softmax_in_place,
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda o: _normalise(np.exp(_shifted(o))).astype(np.float32),
         ),
     ),
@@ -637,6 +663,8 @@ def _count_cases(rng):
         ("For D=2, H=1, K=9", 2, 1, 9),
         ("For D=1, H=1, K=1", 1, 1, 1),
         ("For D=10, H=4, K=10", 10, 4, 10),
+        # few enough for those who make the arrays or count one by one
+        ("For D=700, H=700, K=9", 700, 700, 9),
     ]:
         yield Case(label, (D, H, K))
 

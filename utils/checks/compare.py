@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 AXES = {"T": "step t=", "B": "sequence ", "D": "input ", "H": "unit ", "K": "output "}
+RETURNED = "Your function returned"
 PARAMETERS = (("U", "DH"), ("V", "HH"), ("b", "H"), ("W", "HK"), ("c", "K"))
 
 
@@ -105,7 +106,7 @@ def table(
 def _check_count(slots, got):
     names = ", ".join(str(s) if isinstance(s, Slot) else "RNNParams" for s in slots)
     if not isinstance(got, tuple | list):
-        returned = f"Your function returned {describe(got)}"
+        returned = f"{RETURNED} {_described(got)}"
         return Difference(f"{returned}; expected {len(slots)} values: {names}.")
     if len(got) != len(slots):
         returned = f"Your function returned {len(got)} values"
@@ -117,7 +118,7 @@ def _compare(
     slot: Slot, expected: Any, got: Any, tolerance: float, alone: bool
 ) -> tuple[Row, Difference | None]:
     expected = np.asarray(expected)
-    subject = "Your function returned" if alone else f"{slot.name} is"
+    subject = RETURNED if alone else f"{slot.name} is"
     problem = _check_type(slot, got, subject) or _check_shape(slot, expected, np.asarray(got))
     if problem:
         return Row(slot.name, _shape_of(got), "type" if slot.axes is None else "shape"), problem
@@ -188,7 +189,7 @@ def _check_type(slot: Slot, got: Any, subject: str) -> Difference | None:
         return _check_list(got, subject)
     if not isinstance(got, np.ndarray):
         expected = f"the NumPy array {slot}"
-        return Difference(f"{subject} {describe(got)}; expected {expected}.")
+        return Difference(f"{subject} {_described(got, subject)}; expected {expected}.")
     if got.dtype.kind not in {"float": "f", "int": "iu", "bool": "b"}[slot.kind]:
         return Difference(f"{slot.name} holds {got.dtype} numbers; expected {slot.kind}.")
     if slot.kind == "float" and got.dtype.itemsize < 8:
@@ -200,21 +201,30 @@ def _check_type(slot: Slot, got: Any, subject: str) -> Difference | None:
 
 
 def _check_number(slot: Slot, got: Any, subject: str) -> Difference | None:
-    if isinstance(got, np.ndarray) and got.ndim == 0:
-        got = got[()]
+    got = _unpacked(got)
     wanted = {"int": numbers.Integral, "float": numbers.Real, "bool": bool | np.bool_}[slot.kind]
     is_bool = isinstance(got, bool | np.bool_)
     if isinstance(got, wanted) and (slot.kind == "bool" or not is_bool):
         return None
     kind = {"int": "a whole number (int)", "float": "one number", "bool": "True or False"}
-    return Difference(f"{subject} {describe(got)}; expected {kind[slot.kind]}.")
+    return Difference(f"{subject} {_described(got, subject)}; expected {kind[slot.kind]}.")
+
+
+def _unpacked(value):
+    """A number, out of the array without axes that it may be in."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _check_list(got: Any, subject: str) -> Difference | None:
     flat = isinstance(got, tuple | list) or (isinstance(got, np.ndarray) and got.ndim == 1)
-    if flat and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in got):
+    whole = flat and [_unpacked(g) for g in got]
+    if flat and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in whole):
         return None
-    found = f"{describe(got)}: {str(got)[:60]}" if isinstance(got, tuple | list) else describe(got)
+    found = (
+        f"{describe(got)}: {str(got)[:60]}"
+        if isinstance(got, tuple | list)
+        else _described(got, subject)
+    )
     return Difference(f"{subject} {found}; expected a list of whole numbers.")
 
 
@@ -259,7 +269,7 @@ def place(slot: Slot, at: tuple) -> str:
 def describe(value: Any) -> str:
     """What a value is, in a few plain words."""
     if value is None:
-        return "None (did you forget `return`?)"
+        return "None"
     if inspect.isgenerator(value):
         return "a generator (use `return`, not `yield`)"
     if isinstance(value, np.ndarray):
@@ -269,6 +279,12 @@ def describe(value: Any) -> str:
     if isinstance(value, numbers.Real):
         return f"the {type(value).__name__} {value}"
     return f"a {type(value).__name__}"
+
+
+def _described(value, subject=RETURNED):
+    """The same; of nothing at all it asks after the `return`, which an entry has not lost."""
+    hint = " (did you forget `return`?)" if value is None and subject == RETURNED else ""
+    return describe(value) + hint
 
 
 def same(a: Any, b: Any, rtol: float = 0.0) -> bool:
@@ -281,7 +297,9 @@ def same(a: Any, b: Any, rtol: float = 0.0) -> bool:
         return _close(a, b, rtol)
     number = numbers.Number | np.bool_
     if isinstance(a, number) and isinstance(b, number):
-        return _close(np.asarray(a), np.asarray(b), rtol)
+        return np.iscomplexobj(a) == np.iscomplexobj(b) and _close(
+            np.asarray(a), np.asarray(b), rtol
+        )
     if isinstance(a, str | bytes | None.__class__):
         return a == b
     return type(a) is type(b)  # functions, generators, modules: their insides are not compared

@@ -62,11 +62,12 @@ def _grade(exercise, fn, cases, report):
     problem = wrong_signature(exercise, fn, cases[0])
     if problem:
         return replace(report, message=problem)
+    start = time.monotonic()
     seen = observe(exercise, fn, cases, sandbox.run)
     if isinstance(seen[0].error, NotImplementedError) or seen[0].value is Ellipsis:
         return replace(report, status="not attempted")
     if isinstance(seen[-1].error, sandbox.OutOfTime):
-        too_long = TOO_LONG.format(exercise.seconds)
+        too_long = TOO_LONG.format(time.monotonic() - start)
         return replace(report, message=too_long, printed=seen[0].printed)
     return judge(exercise, cases, seen, report)
 
@@ -82,6 +83,8 @@ def judge(exercise, cases, seen, report):
     first = next(problem for problem in problems if problem)
     rows = next((rows for rows, problem in judged if problem), ())
     mistake = find_mistake(exercise, seen, problems)
+    if problems[-1] and not mistake:  # no value says more about a function that remembers
+        first = problems[-1]
     message = f"{mistake.hint} What gave it away: {first.text}" if mistake else first.text
     if exercise.summary:
         message = f"{exercise.summary(cases, [s.value for s in seen])} {message}"
@@ -282,6 +285,7 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
     coincidence, whatever else went wrong.
     """
     wrong = [k for k, p in enumerate(problems[: len(seen)]) if p and p.is_value]
+    remembers = problems[-1] is not None
     telling = next(iter(wrong or (k for k, s in enumerate(seen) if not s.error)), None)
     if telling is None:
         return None  # that all raise the same says too little
@@ -295,10 +299,14 @@ def find_mistake(exercise: Exercise, seen: list[Seen], problems: list) -> Mistak
         bank = _transcript(exercise, mistake)
         if all(_alike(a, b, rtol) for a, b in zip(seen, bank, strict=True)):
             return mistake
-        if 2 * len(wrong) >= len(seen) and all(
-            compare.same(seen[k].value, bank[k].value, rtol)
-            and not compare.same(expected[k].value, bank[k].value, rtol)
-            for k in wrong
+        if (
+            not remembers
+            and 2 * len(wrong) >= len(seen)
+            and all(
+                compare.same(seen[k].value, bank[k].value, rtol)
+                and not compare.same(expected[k].value, bank[k].value, rtol)
+                for k in wrong
+            )
         ):
             in_part = in_part or mistake
     return in_part

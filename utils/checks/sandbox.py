@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import getpass
 import io
+import itertools
 import math
 import os
 import random
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 MAX_PRINTED = 2_000
+_seeds = itertools.count()
 
 
 class OutOfTime(BaseException):
@@ -95,6 +97,15 @@ def _no_exit(*args, **kwargs):
     raise SystemExit
 
 
+def _seed_differently(torch):
+    """No call finds the random state of another, or what is drawn from it would look constant."""
+    seed = next(_seeds)
+    np.random.seed(seed)
+    random.seed(seed)
+    if torch:
+        torch.manual_seed(seed)
+
+
 @contextlib.contextmanager
 def _everything_put_back(printed: io.TextIOBase):
     """Catch what is printed; afterwards restore modules, random states and process settings.
@@ -117,6 +128,7 @@ def _everything_put_back(printed: io.TextIOBase):
             warnings.simplefilter("ignore")
             builtins.input = getpass.getpass = _no_input
             sys.stdin, sys.stdout, sys.stderr = io.StringIO(), printed, printed
+            _seed_differently(torch)
             if torch:
                 torch.set_num_threads(1)  # the arrays are small: more would wait for each other
             if shell:

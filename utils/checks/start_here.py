@@ -20,6 +20,10 @@ def _add_bias_cases(rng):
         ("With other numbers of the same shapes", 3, 4),
     ]:
         yield Case(label, (rng.normal(size=(B, H)), rng.normal(size=H)))
+    z, b = 30 * rng.normal(size=(10, 4)), 30 * rng.normal(size=4)
+    yield Case("With ten sequences and larger numbers", (z, b))
+    yield Case("With z = 0", (np.zeros_like(z), b))
+    yield Case("With b = 0", (z, np.zeros_like(b)))
 
 
 def _in_place(z, b):
@@ -114,7 +118,8 @@ EXERCISES = (
             ),
             Mistake(
                 "works in float32",
-                "Somewhere the numbers become float32, which keeps only 7 digits.",
+                "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a "
+                "small number that was added?",
                 lambda z, b: (z + b).astype(np.float32),
             ),
             Mistake(

@@ -17,6 +17,23 @@ def _numbers(rng, T, B, D, H, scale=1.0):
     return x, np.tanh(h0), U, V, b
 
 
+def _unusual(rng, T, B, D, H):
+    """Labels and numbers that random ones never are."""
+    x, h0, U, V, b = _numbers(rng, T, B, D, H)
+    some = x * (rng.random((T, B, 1)) < 0.6)
+    zeros = some, np.zeros_like(h0), U, V, np.zeros_like(b)
+    yield "With h0 = 0, b = 0 and some zero rows in x", zeros
+    yield "With x = 0", (np.zeros_like(x), h0, U, V, b)
+    # b takes off what the 20 in x adds, so that tanh does not saturate
+    yield "With numbers around 20", (x + 20, h0 + 20, U, V / 10, b - 20 * U.sum(axis=0))
+
+
+def _far_back(rng, T, B, D, H):
+    """x, h0, U, V, b with which the last state still depends on h0: V only turns the memory."""
+    x, h0, U, V, b = _numbers(rng, T, B, D, H)
+    return x / 10, h0, U, np.linalg.qr(V)[0], b / 10
+
+
 def _unroll_cases(rng):
     for label, T, B, D, H, scale in [
         ("", 6, 3, 4, 5, 1.0),
@@ -29,11 +46,13 @@ def _unroll_cases(rng):
         ("With one input (D=1)", 6, 3, 1, 5, 1.0),
         ("With one unit (H=1)", 6, 3, 4, 1, 1.0),
         ("With T = B = D = H = 1", 1, 1, 1, 1, 1.0),
-        ("With more steps", 20, 2, 4, 3, 0.5),
         ("With large numbers, where tanh saturates", 6, 3, 4, 5, 4.0),
         ("With other numbers of the same shapes", 6, 3, 4, 5, 1.0),
     ]:
         yield Case(label, _numbers(rng, T, B, D, H, scale))
+    yield Case("With 40 steps", _far_back(rng, 40, 2, 4, 3))
+    for label, numbers in _unusual(rng, 6, 3, 4, 5):
+        yield Case(label, numbers)
 
 
 def _cell(x_t, h, U, V, b):
@@ -427,7 +446,8 @@ UNROLL = Exercise(
         ),
         Mistake(
             "writes into h0",
-            "h0 is overwritten step by step. The caller still needs it: lesson 3 goes back to it.",
+            "h0 is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into the "
+            "caller's array, or into a view of it. Work on an array of your own.",
             _into_h0,
         ),
         Mistake(
@@ -450,7 +470,8 @@ UNROLL = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _after(lambda h: h.astype(np.float32)),
         ),
         Mistake(
@@ -481,10 +502,11 @@ def _pad_cases(rng):
     yield Case("With one sequence (B=1)", (_ragged(rng, (4,)), 11))
     yield Case("With one step (T=1)", (_ragged(rng, (1, 1, 1)),))
     yield Case("With T = B = 1", (_ragged(rng, (1,)),))
-    as_arrays = [np.array(ids) for ids in _ragged(rng, (3, 1, 5, 2))]
-    yield Case("With sequences that are arrays", (as_arrays, 12))
-    as_tuples = tuple(tuple(ids) for ids in _ragged(rng, (2, 5, 3)))
+    as_arrays = [np.array(ids) for ids in _ragged(rng, (3, 1, 5, 2), 2, 5)]
+    yield Case("With sequences that are arrays", (as_arrays, 3))  # a real id here and there
+    as_tuples = [tuple(ids) for ids in _ragged(rng, (2, 5, 3))]
     yield Case("With sequences that are tuples", (as_tuples, 13))
+    yield Case("With large ids", (_ragged(rng, (7, 12, 3), 40_000, 100_000), 200))
     yield Case("With other ids in sequences of the same lengths", (_ragged(rng, (3, 2, 5, 1)),))
 
 
@@ -799,6 +821,13 @@ def _loss_cases(rng):
     targets = rng.integers(5, size=(6, 3))
     np.put_along_axis(o, targets[..., None], 1000, -1)
     yield case("With the target's logit far above the others", 5, mask, o, targets)
+    rows = np.resize([1000.0, -1000.0, 0.0], (6, 1, 1)) + rng.normal(size=(6, 1, 5))
+    yield case("With one sequence (B=1) and steps near 1000 and -1000", 5, _ends(6, (5,)), rows)
+    rows = rows[:3].swapaxes(0, 1)
+    yield case("With one step (T=1) near 1000 and -1000", 5, _ends(1, (1, 1, 1)), rows)
+    o, targets = rng.normal(size=(6, 3, 5)), rng.integers(5, size=(6, 3))
+    o[2, 1, targets[2, 1]] = 1000  # the loss of this step is 0
+    yield case("With one step that is certain and right", 5, _ends(6, (3, 6, 1)), o, targets)
     mask = _ends(6, (3, 6, 1))
     o = np.where(mask[..., None], 1, 1000) * rng.normal(size=(6, 3, 5))
     yield case("With huge logits at padding", 5, mask, o)
@@ -962,6 +991,18 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
             _of_nll(_lengths_only),
         ),
         Mistake(
+            "steps with a loss counted",
+            "You count the steps whose loss is not 0. A real step that is certain and right has "
+            "the loss 0 too: what says which steps are real?",
+            _of_nll(lambda nll, mask: (mask * nll).sum() / np.count_nonzero(mask * nll)),
+        ),
+        Mistake(
+            "steps with a loss counted, none as one",
+            "You count the steps whose loss is not 0, and one where there is none. A real step may "
+            "have the loss 0: what says which steps are real?",
+            _of_nll(lambda nll, mask: (mask * nll).sum() / max(np.count_nonzero(mask * nll), 1)),
+        ),
+        Mistake(
             "last steps only",
             "Only the last real step of each sequence is counted. Every step has a target.",
             _of_nll(_last_steps),
@@ -1017,8 +1058,8 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
         ),
         Mistake(
             "shifted by the mean",
-            "Subtracting the mean helps, but a logit far above it still overflows. Which number "
-            "of a step makes its largest exponent 0?",
+            "A number was subtracted from each step, but a logit far above it, as above the mean, "
+            "still overflows. Which number of a step makes its largest exponent 0?",
             _of_steps(_shifted_by(np.mean)),
         ),
         Mistake(
@@ -1199,7 +1240,8 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
         ),
         Mistake(
             "changes the logits",
-            "`o -= …` writes into the caller's logits, which it still needs.",
+            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
+            "caller's array, or into a view of it. Work on an array of your own.",
             _logits_in_place,
         ),
         Mistake(
@@ -1214,13 +1256,14 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda o, targets, mask: float(_mean(_nll(o.astype(np.float32), targets), mask)),
         ),
         Mistake(
             "float32 at the end",
-            "The loss came back as a float32, which keeps only 7 digits. What converts it at the "
-            "end?",
+            "The loss is right to about 7 digits only. Does float32 come in at the end, a "
+            "rounding, or a small number that was added?",
             _of_nll(lambda nll, mask: np.float32(_mean(nll, mask))),
         ),
         Mistake(
@@ -1239,7 +1282,7 @@ def _chunk_cases(rng):
         ("", 6, 3, 4, 5, 2),
         ("With a shorter last chunk", 7, 3, 4, 5, 3),
         ("With a last chunk of one step", 7, 2, 4, 5, 2),
-        ("With chunks of one step", 4, 3, 2, 5, 1),
+        ("With chunks of one step", 7, 3, 2, 5, 1),
         ("With one chunk (chunk = T)", 5, 3, 4, 2, 5),
         ("With a chunk longer than T", 4, 3, 5, 2, 6),
         ("With D = H", 8, 3, 4, 4, 3),
@@ -1254,6 +1297,9 @@ def _chunk_cases(rng):
         ("With other numbers of the same shapes", 7, 3, 4, 5, 3),
     ]:
         yield Case(label, (*_numbers(rng, T, B, D, H), chunk))
+    yield Case("With 30 steps", (*_far_back(rng, 30, 2, 4, 3), 4))
+    for label, numbers in _unusual(rng, 7, 3, 4, 5):
+        yield Case(label, (*numbers, 3))
 
 
 def _chunks(x, h, U, V, b, chunk, carry=lambda h, h0: h[-1]):
@@ -1560,7 +1606,8 @@ UNROLL_IN_CHUNKS = Exercise(
         ),
         Mistake(
             "writes into h0",
-            "The memory carried on was written into h0, which the caller still needs.",
+            "h0 is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into the "
+            "caller's array, or into a view of it. Work on an array of your own.",
             _chunks_into_h0,
         ),
         Mistake(
@@ -1577,7 +1624,8 @@ UNROLL_IN_CHUNKS = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _join(lambda chunks: np.concatenate(chunks).astype(np.float32)),
         ),
     ),
@@ -1607,6 +1655,8 @@ def _last_cases(rng):
     ]:
         h = np.tanh(rng.normal(size=(T, len(lengths), H)))
         yield Case(label, (h, np.array(lengths)))
+    lengths = np.array([7, 12, 2, 9, 11, 1, 8, 10, 4, 6])
+    yield Case("With ten longer sequences", (30 * rng.normal(size=(12, 10, 3)), lengths))
 
 
 def _at(h, steps):
@@ -1772,7 +1822,8 @@ LAST_STATES = Exercise(
         ),
         Mistake(
             "changes the lengths",
-            "`lengths -= 1` writes into the caller's array, which it still needs.",
+            "lengths is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into "
+            "the caller's array, or into a view of it. Work on an array of your own.",
             _lengths_in_place,
         ),
         Mistake(
@@ -1788,7 +1839,8 @@ LAST_STATES = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             lambda h, lengths: _at(h, lengths - 1).astype(np.float32),
         ),
     ),
