@@ -114,6 +114,11 @@ def sample_with_a_generator_of_its_own(o, temperature, rng):
     return sample_choice(o, temperature, np.random.default_rng(rng.integers(2**62)))
 
 
+def sample_without_a_case_for_0(o, temperature, rng):
+    p = chances(o, max(temperature, 1e-9))
+    return int(rng.choice(len(o), p=p)) if p.max() < 1 else int(o.argmax())
+
+
 def sample_read_only(o, temperature, rng):
     o.setflags(write=False)
     return sample_choice(o, temperature, rng)
@@ -200,6 +205,11 @@ def generate_lazily(params, h, first_id, n, temperature, rng):
     return [symbol for symbol, _ in zip(write(h, first_id), range(n), strict=False)]
 
 
+def generate_as_an_array(*args):
+    """Where n is 0 the array is one of floats."""
+    return np.array(generate_rows(*args))
+
+
 RIGHT = {
     "make_streams": (
         streams_reshaped,
@@ -228,6 +238,7 @@ RIGHT = {
         sample_likeliest_first,
         sample_by_rejection,
         sample_with_a_generator_of_its_own,
+        sample_without_a_case_for_0,
         sample_read_only,
     ),
     "generate": (
@@ -235,6 +246,7 @@ RIGHT = {
         generate_one_hot,
         generate_with_batch_of_one,
         generate_array,
+        generate_as_an_array,
         generate_recursive,
         generate_draws_first,
         generate_lazily,

@@ -13,20 +13,22 @@ from .exercise import Case, Exercise, Mistake, Question
 
 
 def _sizes(gates):
-    """Labels, B, D, H and how large the numbers are."""
+    """Labels, B, D, H, how large the weights are and how large what is remembered."""
     yield from [
-        ("", 3, 4, 5, 1.0),
-        ("With as many inputs as units (D = H)", 2, 3, 3, 1.0),
-        ("With as many sequences as units (B = H)", 3, 2, 3, 1.0),
-        ("With B = D = H", 3, 3, 3, 1.0),
-        (f"With D = {gates}H", 3, 2 * gates, 2, 1.0),
-        (f"With B = {gates}H", 2 * gates, 3, 2, 1.0),
-        ("With one sequence (B=1)", 1, 4, 5, 1.0),
-        ("With one unit (H=1)", 3, 4, 1, 1.0),
-        ("With one input (D=1)", 3, 1, 4, 1.0),
-        ("With B = D = H = 1", 1, 1, 1, 1.0),
-        ("With numbers of about 1000 in the gates", 3, 4, 5, 300.0),
-        ("With other numbers of the same shapes", 3, 4, 5, 1.0),
+        ("", 3, 4, 5, 1.0, 1.0),
+        ("With as many inputs as units (D = H)", 2, 3, 3, 1.0, 1.0),
+        ("With as many sequences as units (B = H)", 3, 2, 3, 1.0, 1.0),
+        ("With B = D = H", 3, 3, 3, 1.0, 1.0),
+        (f"With D = {gates}H", 3, 2 * gates, 2, 1.0, 1.0),
+        (f"With B = {gates}H", 2 * gates, 3, 2, 1.0, 1.0),
+        ("With one sequence (B=1)", 1, 4, 5, 1.0, 1.0),
+        ("With one unit (H=1)", 3, 4, 1, 1.0, 1.0),
+        ("With one input (D=1)", 3, 1, 4, 1.0, 1.0),
+        ("With B = D = H = 1", 1, 1, 1, 1.0, 1.0),
+        ("With numbers of about 1000 in the gates", 3, 4, 5, 300.0, 1.0),
+        ("With nothing remembered yet", 3, 4, 5, 1.0, 0.0),
+        ("With memories of about 10", 3, 4, 5, 1.0, 10.0),
+        ("With other numbers of the same shapes", 3, 4, 5, 1.0, 1.0),
     ]
 
 
@@ -113,10 +115,11 @@ class _KeepsBuffer:
 
 
 def _lstm_cases(rng):
-    for label, B, D, H, scale in _sizes(4):
+    for label, B, D, H, scale, memory in _sizes(4):
         U, V, b = (rng.normal(size=s) for s in [(D, 4 * H), (H, 4 * H), 4 * H])
         x_t, h_prev, c_prev = (rng.normal(size=s) for s in [(B, D), (B, H), (B, H)])
-        yield Case(label, (x_t, np.tanh(h_prev), c_prev, scale * U, scale * V, scale * b))
+        states = memory * np.tanh(h_prev), memory * c_prev
+        yield Case(label, (x_t, *states, scale * U, scale * V, scale * b))
 
 
 LSTM = {
@@ -485,7 +488,8 @@ LSTM_CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _lstm(result=lambda s: (s.h_t.astype(np.float32), s.c_t.astype(np.float32))),
         ),
     ),
@@ -498,6 +502,13 @@ def _lstm_back_cases(rng):
     for case in _lstm_cases(rng):
         shape = case.args[1].shape
         yield Case(case.label, (rng.normal(size=shape), rng.normal(size=shape), *case.args))
+    for label, dh_size, dc_size in [
+        ("At the last step (dc_t = 0)", 1, 0),
+        ("With dh_t = 0", 0, 1),
+        ("With errors of about 1000", 1000, 1000),
+    ]:
+        errors = dh_size * rng.normal(size=shape), dc_size * rng.normal(size=shape)
+        yield Case(label, (*errors, *case.args))
 
 
 LSTM_BACK = {
@@ -981,7 +992,8 @@ LSTM_CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _lstm_back(da=lambda s: LSTM_BACK["da"](s).astype(np.float32)),
         ),
     ),
@@ -991,10 +1003,11 @@ LSTM_CELL_BACKWARD = Exercise(
 
 
 def _gru_cases(rng):
-    for label, B, D, H, scale in _sizes(3):
+    for label, B, D, H, scale, memory in _sizes(3):
         shapes = (D, 3 * H), (H, 3 * H), 3 * H, 3 * H
         weights = [scale * rng.normal(size=s) for s in shapes]
-        yield Case(label, (rng.normal(size=(B, D)), np.tanh(rng.normal(size=(B, H))), *weights))
+        x_t, h_prev = rng.normal(size=(B, D)), np.tanh(rng.normal(size=(B, H)))
+        yield Case(label, (x_t, memory * h_prev, *weights))
 
 
 GRU = {
@@ -1370,7 +1383,8 @@ GRU_CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _gru(result=lambda s: s.h_t.astype(np.float32)),
         ),
     ),

@@ -1,5 +1,7 @@
 """Lesson 5, a language model: exercises 5.1 to 5.4 and their known mistakes."""
 
+import copy
+import itertools
 import math
 
 import numpy as np
@@ -29,6 +31,8 @@ def _streams_cases(rng):
         ("With other ids, as many", 23, 4),
     ]:
         yield Case(label, (rng.permutation(100)[:n], B))
+    yield Case("With ids of the type int32", (rng.permutation(100)[:23].astype(np.int32), 4))
+    yield Case("For a long text with ids up to 100000", (rng.integers(100_000, size=1500), 36))
 
 
 def _cut(ids, B):
@@ -211,7 +215,8 @@ def _perplexity_cases(rng):
     yield Case("For a model that is nearly sure", (0.02, 8))
     yield Case("For a whole number as the total", (17, 4))
     yield Case("For a model that is far off", (66.0, 3))
-    yield Case("For many tokens", (2345.6, 987))
+    yield Case("For many tokens", (1_100_000.5, 465_000))
+    yield Case("For a hopeless model", (705.0, 5))  # exp of this total is still a number
     yield Case("For a uniform guess over 27 symbols", (600 * math.log(27), 600))
     yield Case("For other numbers", tuple(rng.uniform(20, 30, size=1).tolist() + [11]))
 
@@ -314,8 +319,8 @@ PERPLEXITY = Exercise(
         ),
         Mistake(
             "root of exp",
-            "With many tokens, exp of the total is too large for a float: it came out infinite "
-            "before you took the root. What can be done to the total before exp?",
+            "Where the total is large it comes out infinite. Is exp taken of the total, and a root "
+            "after it? What can be done to the total before exp?",
             lambda total_nll, n_tokens: _exp(total_nll) ** (1 / n_tokens),
         ),
         Mistake(
@@ -367,7 +372,8 @@ PERPLEXITY = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Somewhere the numbers become float32, which keeps only 7 digits.",
+            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
+            "number that was added?",
             _of_mean(lambda mean: np.exp(np.float32(mean))),
         ),
         Mistake(
@@ -413,27 +419,40 @@ def _sample_cases(rng):
         ("At temperature 0, with logits of 1000 and -1000", [-1000, 0, 998, -1000, 1000, 990], 0.0),
         ("At temperature 0.000001", [0.5, 0.51, 0.49, 0.52, 0.48], 1e-6),
         ("At temperature 1, with one logit far above the others", [-1000, 0, 900, 1000], 1.0),
-        ("At temperature 1, with all logits far below 0", [-1100, -1000, -1200], 1.0),
+        ("At temperature 1, with all logits far below 0", [-1100, -1000, -1300, -1200], 1.0),
         ("With one id only (K=1)", [-0.4], 0.7),
     ]:
         yield Case(label, (np.array(o, dtype=float), temperature, rng.spawn(1)[0]))
     logits = (
-        np.where(np.arange(26) == 20, 4, 0.01 * rng.normal(size=26)),
+        np.where(np.arange(26) == 20, 4.5, 0.01 * rng.normal(size=26)),
         np.array([18.0, -7.0, 9.0, 2.0, -14.0, 14.5]),
-        np.array([0.02, -0.04, 0.04, 0.0]),
+        _one_against_many(rng, 5e-5),
         np.array([1000.0, -1000.0, 890.0]),
     )
-    yield Case(f"Drawn {sampling.DRAWS} times", (logits, (1.0, 9.0, 0.01, 50.0), rng.spawn(1)[0]))
+    label = f"Drawn {sampling.DRAWS} to {sampling.MANY} times"
+    yield Case(label, (logits, (1.0, 9.0, 5e-5, 50.0), rng.spawn(1)[0]))
+
+
+def _one_against_many(rng, temperature, K=104):
+    """Logits of one id as likely as all others together: so it is at no other temperature.
+
+    A quarter of the ids, 0 among them, never come.
+    """
+    o = 0.01 * rng.normal(size=K)
+    o[::4] = -100
+    o[K // 3] = np.log(K - K // 4)
+    return temperature * o
 
 
 def _sample_trial(fn, o, temperature, rng):
     if not isinstance(o, tuple):
-        same, drawn = sampling.certain(fn, (o, temperature), rng)
+        same, only, drawn = sampling.certain(fn, (o, temperature), rng)
         if isinstance(drawn, float):
             drawn += 0.5  # not to be taken for id 0
-        return same, drawn, *[np.zeros(0)] * 4
+        return same, True, only, drawn, *[np.zeros(0)] * 4
     situations = [(len(logits), (logits, t)) for logits, t in zip(o, temperature, strict=True)]
-    return sampling.drawn(fn, _next_id, SAMPLE_NEXT.mistakes, situations, rng)
+    same, moves, *rest = sampling.drawn(fn, _next_id, SAMPLE_NEXT.mistakes, situations, rng)
+    return same, moves, True, *rest
 
 
 def _drawing(chances):
@@ -478,11 +497,13 @@ class _SeedsOnce:
 
 SAMPLE_NEXT = Exercise(
     number="5.3",
-    returns="same_when_repeated bool, id int, chances_at_temperature_1 (K), "
-    "chances_at_temperature_9 (K), chances_at_a_hundredth (K), chances_at_temperature_50 (K)",
+    returns="same_when_repeated bool, rng_moves_on bool, only_the_likeliest_drawn bool, id int, "
+    "chances_at_temperature_1 (K), chances_at_temperature_9 (K), "
+    "chances_at_a_low_temperature (K), chances_at_temperature_50 (K)",
     reference=sample_next,
     cases=_sample_cases,
     trial=_sample_trial,
+    seconds=10.0,  # enough for draws of a millisecond
     mistakes=(
         Mistake(
             "temperature ignored",
@@ -662,6 +683,12 @@ SAMPLE_NEXT = Exercise(
             known(lambda o, t, rng: _next_id(o, t, np.random.default_rng(0))),
         ),
         Mistake(
+            "rng does not move on",
+            "The draw is the same each time, for `rng` itself never moves on. Do you draw from a "
+            "copy of it, or from a generator that you make of its state?",
+            lambda o, t, rng: _next_id(o, t, copy.deepcopy(rng)),
+        ),
+        Mistake(
             "the chances",
             "An array of K floats came back. One id, drawn with these chances, is asked for.",
             lambda o, t, rng: _tempered(o, t),
@@ -708,6 +735,8 @@ SAMPLE_NEXT = Exercise(
 
 # 5.4 generate ------------------------------------------------------------------------------------
 
+LENGTH = 300  # of the texts whose chances are looked at to their end
+
 
 def _step(h, symbol, params):
     return np.tanh(params.U[symbol] + h @ params.V + params.b)
@@ -737,11 +766,13 @@ def _generate_cases(rng):
         ("At temperature 0, for a single id", 6, 4, 1, 0.0, 0.1),
         ("At temperature 0, with one unit (H=1)", 4, 1, 6, 0.0, 0.5),
         ("At temperature 0, with other numbers of the same shapes", 7, 5, 12, 0, 0.5),
+        ("At temperature 0, for 150 ids", 12, 10, 150, 0.0, 0.5),
         ("At temperature 1, with logits that leave no choice", 7, 5, 12, 1.0, 1e4),
         ("With one symbol (K=1)", 1, 3, 4, 1.0, 1.0),
+        ("For no id at all (n=0)", 4, 3, 0, 0.0, 0.5),
     ]:
         args = _model(rng, K, H, scale)
-        while K > 1 and not _is_telling(*args, n, 0.005 * scale):
+        while K > 1 and n and not _is_telling(*args, n, 0.005 * scale):
             args = _model(rng, K, H, scale)
         yield Case(label, (*args, n, temperature, rng.spawn(1)[0]))
     drawn = []
@@ -751,6 +782,11 @@ def _generate_cases(rng):
             args = _model(rng, K, H, 2 * temperature)
         drawn.append((*args, 2, temperature))
     yield Case(f"Drawn {sampling.DRAWS} times", (*zip(*drawn, strict=True), rng.spawn(1)[0]))
+    for temperature in 6.0, 0.05:
+        c = _one_against_many(rng, temperature)  # id 0 never comes: who stops there goes on
+        params, h, first_id = _model(rng, len(c), 3, 0.0)
+        args = params._replace(c=c), h, first_id, LENGTH, temperature, rng.spawn(1)[0]
+        yield Case(f"In texts of {LENGTH} ids at temperature {temperature:g}", args)
 
 
 def _is_telling(params, h, first_id, n, lead):
@@ -766,10 +802,25 @@ def _is_telling(params, h, first_id, n, lead):
         return False
     if n < 12:
         return True
+    if n > 50 and not _goes_on(ids, params, h, first_id):
+        return False
     others = [(params, 0.8 * h)]
     others += [(params._replace(**{name: 0.8 * w}), h) for name, w in params._asdict().items()]
     changed = [_write(*other, first_id, n, 0, None) != ids for other in others]
     return changed[0] and sum(changed) >= 5 and len(set(ids)) >= 3
+
+
+def _goes_on(ids, params, h, first_id):
+    """Whether a long text is no short round, is safe from rounding, and shows a loss of h in it."""
+    if any(ids[50:-round_] == ids[50 + round_ :] for round_ in range(1, 12)):
+        return False
+    steps = itertools.count(1)
+
+    def forgets(h, symbol, params):
+        return _step(h * (next(steps) % 50 > 0), symbol, params)
+
+    safe = _write(params, h * (1 + 1e-9), first_id, len(ids), 0, None) == ids
+    return safe and _write(params, h, first_id, len(ids), 0, None, forgets) != ids
 
 
 def _depends_on_the_draw(params, h, first_id, temperature):
@@ -787,11 +838,20 @@ def _depends_on_the_draw(params, h, first_id, temperature):
 
 def _generate_trial(fn, params, h, first_id, n, temperature, rng):
     if not isinstance(h, tuple):
-        nothing = [np.zeros((0, 0))] * 2
-        return *sampling.certain(fn, (params, h, first_id, n, temperature), rng, n), *nothing
+        args, nothing = (params, h, first_id, n, temperature), [np.zeros((0, 0))] * 2
+        if n == LENGTH:
+            written = sampling.at_length(fn, _first_written, args, rng, len(params.c), n)
+            return True, True, True, *written, *nothing
+        same, only, ids = sampling.certain(fn, args, rng, n)
+        return same, True, only, True, ids, *nothing
     drawn = list(zip(params, h, first_id, n, temperature, strict=True))
     situations = [(len(args[0].c), args) for args in drawn]
-    return sampling.drawn(fn, _write, GENERATE.mistakes, situations, rng, n[0])
+    same, moves, *rest = sampling.drawn(fn, _write, GENERATE.mistakes, situations, rng, n[0])
+    return same, moves, True, True, *rest
+
+
+def _first_written(params, h, first_id, n, temperature, rng):
+    return _write(params, h, first_id, 1, temperature, rng)
 
 
 def _writing(**other):
@@ -934,11 +994,13 @@ class _OwnGenerator:
 
 GENERATE = Exercise(
     number="5.4",
-    returns="same_when_repeated bool, ids list, chances_at_temperature_4 (K,K), "
+    returns="same_when_repeated bool, rng_moves_on bool, only_the_likeliest_drawn bool, "
+    "chances_right_to_the_end bool, ids list, chances_at_temperature_4 (K,K), "
     "chances_at_a_quarter (K,K)",
     reference=generate,
     cases=_generate_cases,
     trial=_generate_trial,
+    seconds=10.0,  # enough for steps of a millisecond
     mistakes=(
         Mistake(
             "state not carried",
@@ -1164,6 +1226,12 @@ GENERATE = Exercise(
             "The text is the same each time: a new generator with a fixed seed begins anew. "
             "All that is random comes from `rng`.",
             known(lambda *args: _write(*args[:-1], np.random.default_rng(0))),
+        ),
+        Mistake(
+            "rng does not move on",
+            "The text is the same each time, for `rng` itself never moves on. Do you draw from a "
+            "copy of it, or from a generator that you make of its state?",
+            lambda *args: _write(*args[:-1], copy.deepcopy(args[-1])),
         ),
         Mistake(
             "writes into h",

@@ -16,7 +16,9 @@ import numpy as np
 
 REPEATS = 30  # draws made twice from one state of the generator
 DRAWS = 300  # in each situation
+MANY = 2000  # where there are more than 50 ids, to see a temperature that is off by 1/10
 LUCK = math.log(1e9)  # what a right answer meets by chance once in a thousand million looks
+DOUBT = math.log(1e5)  # a mistake is named only if the counts are no stranger than this under it
 
 
 def known(wrong: Callable) -> Callable:
@@ -29,28 +31,47 @@ def known(wrong: Callable) -> Callable:
 
 
 def certain(fn: Callable, args: tuple, rng, n: int | None = None) -> tuple:
-    """(same_when_repeated, ids) of fn(*args, rng) where nothing is left to chance.
+    """(same_when_repeated, only_the_likeliest_drawn, ids) where nothing is left to chance.
 
-    `ids` is one id, or a list of n.
+    `ids` is what fn(*args, rng) gives: one id, or a list of n.
     """
-    kept = pickle.loads(pickle.dumps(args))
+    kept, again = pickle.loads(pickle.dumps(args)), copy.deepcopy(rng)
     result = fn(*args, rng)
     try:
-        first, times = _ids(result, n), 1 + 12 // n if n else REPEATS
-        if any(_ids(fn(*_copies(kept), rng), n) != first for _ in range(times)):
-            return False, _fine(n)
+        times = REPEATS if n is None else 1 + 12 // max(n, 1)
+        draws = [_ids(result, n), *(_ids(fn(*_copies(kept), rng), n) for _ in range(times))]
+        if len(set(draws)) > 1:
+            same = draws == [_ids(fn(*_copies(kept), again), n) for _ in draws]
+            return same, not same, _fine(n)  # one reason is enough
     except Odd as odd:
-        return True, _bland(odd.result, int)
+        return True, True, _bland(odd.result, int)
     if n is None:
-        return True, first[0]
+        return True, True, draws[0][0]
     plain = isinstance(result, list) and all(isinstance(r, numbers.Integral) for r in result)
-    return True, result if plain else list(first)
+    return True, True, result if plain else list(draws[0])
+
+
+def at_length(fn: Callable, right: Callable, args: tuple, rng, K: int, n: int) -> tuple:
+    """(chances_right_to_the_end, ids) of texts of n ids, each with the same chances at every step.
+
+    `right` gives one id with these chances; `ids` is as in `drawn`.
+    """
+    kept = pickle.dumps(args)
+    results = [fn(*args, rng), *(fn(*_copies(pickle.loads(kept)), rng) for _ in range(2))]
+    try:
+        ids = [symbol for result in results for symbol in _ids(result, n)]
+    except Odd as odd:
+        return True, _bland(odd.result)
+    cells = [_cell((symbol,), K) % (K + 1) for symbol in ids]
+    return _may_give(_law(right, kept, K, 1), np.bincount(cells, minlength=K + 1)), _fine(n)
 
 
 def drawn(fn: Callable, right: Callable, mistakes: tuple, situations: list, rng, n=None) -> tuple:
-    """(same_when_repeated, ids, chances, …): what many draws show in situations (K, args).
+    """(same_when_repeated, rng_moves_on, ids, chances, …): what many draws show.
 
+    situations          of each K and args, `rng` being the last argument
     same_when_repeated  the same state of `rng` gives the same draws
+    rng_moves_on        not all draws are the same as long as nobody else draws from `rng`
     ids                 0s, or a result of the wrong kind if there was one
     chances             of each id below K, or for lists of n ids an array with n axes
     """
@@ -67,20 +88,22 @@ def drawn(fn: Callable, right: Callable, mistakes: tuple, situations: list, rng,
     if hasattr(fn, "chances_are_known"):
         for _, args, _ in situations:
             fn(*args, rng)  # for its errors, and for what it does to its arguments
-        return True, _fine(n), *shaped(laws_of(fn))
+        return True, True, _fine(n), *shaped(laws_of(fn))
     laws = laws_of(right)
     try:
         counts = [_counts(fn, *situation, rng, n) for situation in situations]
     except Odd as odd:
-        return True, _bland(odd.result), *shaped(laws)
+        return True, True, _bland(odd.result), *shaped(laws)
     except Differs:
-        return False, _fine(n), *shaped(laws)
+        return False, True, _fine(n), *shaped(laws)
+    if all(map(_never_vary, counts)) and any(_vary_if_moved_on(fn, s, rng, n) for s in situations):
+        return True, False, _fine(n), *shaped(laws)
     if not _fit(laws, counts):
         pairs = zip(laws, counts, strict=True)
-        shares = [law if _may_give(law, c) else c / DRAWS for law, c in pairs]
-        fitting = [laws for laws in map(laws_of, bank) if _fit(laws, counts)]
+        shares = [law if _may_give(law, c) else c / c.sum() for law, c in pairs]
+        fitting = [laws for laws in map(laws_of, bank) if _fit(laws, counts, DOUBT)]
         laws = max(fitting, key=lambda laws: _likelihood(laws, counts), default=shares)
-    return True, _fine(n), *shaped(laws)
+    return True, True, _fine(n), *shaped(laws)
 
 
 def _counts(fn, K, args, pickled, rng, n):
@@ -94,9 +117,20 @@ def _counts(fn, K, args, pickled, rng, n):
     draws = [_ids(first, n), *draw(rng, REPEATS - 1)]
     if draws != draw(again, REPEATS):
         raise Differs
-    draws += draw(rng, DRAWS - REPEATS)
     cells = K ** (n or 1) + 1
+    draws += draw(rng, (MANY if K > 50 else DRAWS) - REPEATS)
     return np.bincount([_cell(ids, K) % cells for ids in draws], minlength=cells)
+
+
+def _never_vary(counts):
+    return np.count_nonzero(counts) == 1
+
+
+def _vary_if_moved_on(fn, situation, rng, n):
+    """Whether draws that never vary do so once the generator is moved on between them."""
+    kept, rng = pickle.loads(situation[-1]), copy.deepcopy(rng)
+    draws = {_ids(fn(*_copies(kept), rng), n) for _ in range(REPEATS) if rng.random() < 1}
+    return len(draws) > 1
 
 
 # What comes back ---------------------------------------------------------------------------------
@@ -115,7 +149,7 @@ class Differs(Exception):
 
 
 def _fine(n):
-    return [0] * n if n else 0
+    return 0 if n is None else [0] * n
 
 
 def _bland(result, id_of=lambda symbol: 0):
@@ -123,7 +157,8 @@ def _bland(result, id_of=lambda symbol: 0):
     if isinstance(result, np.ndarray):
         return np.zeros_like(result)
     if isinstance(result, list | tuple):
-        return [id_of(r) if _is_whole(r) else type(r).__name__ for r in result]
+        kind = list if isinstance(result, list) else tuple
+        return kind(id_of(r) if _is_whole(r) else type(r).__name__ for r in result)
     if isinstance(result, bool | np.bool_):
         return True
     if isinstance(result, float | str):
@@ -134,8 +169,9 @@ def _bland(result, id_of=lambda symbol: 0):
 def _ids(result, n):
     """A result as a tuple of ints: n ids in a list, or a single one if n is None."""
     listed = isinstance(result, list | tuple) or (isinstance(result, np.ndarray) and result.ndim)
-    ids = list(result) if n and listed else [result]
-    if bool(n) != bool(listed) or len(ids) != (n or 1) or not all(map(_is_whole, ids)):
+    ids = list(result) if listed else [result]
+    length = 1 if n is None else n
+    if bool(listed) != (n is not None) or len(ids) != length or not all(map(_is_whole, ids)):
         raise Odd(result)
     return tuple(map(int, ids))
 
@@ -201,8 +237,8 @@ def _cell(ids, K):
     return functools.reduce(lambda cell, symbol: cell * K + symbol, ids)
 
 
-def _fit(laws, counts):
-    return all(map(_may_give, laws, counts))
+def _fit(laws, counts, luck=None):
+    return all(_may_give(law, c, luck) for law, c in zip(laws, counts, strict=True))
 
 
 def _likelihood(laws, counts):
@@ -210,23 +246,24 @@ def _likelihood(laws, counts):
         return sum(np.log(law[c > 0]) @ c[c > 0] for law, c in zip(laws, counts, strict=True))
 
 
-def _may_give(law, counts):
-    """Whether the law gives such counts, unless by more luck than LUCK.
+def _may_give(law, counts, luck=None):
+    """Whether the law gives such counts, unless by more luck than `luck` (LUCK).
 
     Looked at are all results at once, each by itself, and the likeliest ones together. The bounds:
     a share of f or further from p has a chance below 2 exp(-n kl(f, p)) (Chernoff); that a whole
     law's relative entropy reaches x / n, of k + 1 results, one below exp(k - x) (x / k)^k (Agrawal,
     Finite-sample concentration of the multinomial in relative entropy, 2020).
     """
+    luck = LUCK if luck is None else luck
     some, n, k = counts > 0, counts.sum(), max(1, np.count_nonzero(law) - 1)
     if (law[some] == 0).any():
         return False
     x = (counts[some] * np.log(counts[some] / n / law[some])).sum()
-    if x > k and x - k - k * math.log(x / k) > LUCK:
+    if x > k and x - k - k * math.log(x / k) > luck:
         return False
     likeliest_first = np.argsort(-law)
     k, p = (np.concatenate([v, v[likeliest_first].cumsum()]) for v in (counts, law))
-    return bool((n * _kl(k / n, p.clip(0, 1)) <= LUCK).all())
+    return bool((n * _kl(k / n, p.clip(0, 1)) <= luck).all())
 
 
 def _kl(f, p):
