@@ -18,9 +18,14 @@ from utils.cell import RNNParams
 from utils.unroll import unroll
 
 from . import compare
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question
 
 # What the exercises share -------------------------------------------------------------------------
+
+MICRO_BATCHES_CHANGED = (
+    "The caller's micro-batches are changed, and they are needed again. Is it the list, or is "
+    "something written into a batch?"
+)
 
 
 def _params(rng, D, H, K):
@@ -556,8 +561,7 @@ ACCUMULATE_GRADIENTS = Exercise(
         ),
         Mistake(
             "changes the micro-batches",
-            "The caller's micro-batches are changed, and they are needed again. Is it the list, or "
-            "is something written into a batch?",
+            MICRO_BATCHES_CHANGED,
             _empties_the_list,
         ),
         Mistake(
@@ -572,8 +576,7 @@ ACCUMULATE_GRADIENTS = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _then(lambda loss, grads: (float(np.float32(loss)), _as_float32(grads))),
         ),
     ),
@@ -1434,8 +1437,7 @@ TRAIN_EPOCH = Exercise(
         ),
         Mistake(
             "changes the micro-batches",
-            "The caller's micro-batches are changed, and they are needed again. Is it the list, or "
-            "is something written into a batch?",
+            MICRO_BATCHES_CHANGED,
             _pops,
         ),
         Mistake(
@@ -1457,8 +1459,7 @@ TRAIN_EPOCH = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda *args: _as_float32(_plain_epoch(*args)),
         ),
     ),
@@ -2162,8 +2163,7 @@ TRAIN_EPOCH_TORCH = Exercise(
         ),
         Mistake(
             "changes the micro-batches",
-            "The caller's micro-batches are changed, and they are needed again. Is it the list, or "
-            "is something written into a batch?",
+            MICRO_BATCHES_CHANGED,
             _pops_torch,
         ),
         Mistake(

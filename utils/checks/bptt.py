@@ -10,14 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.bptt import bptt, cell_backward, truncated_bptt
-from utils.cell import RNNParams
+from utils.cell import RNNParams, cell_forward
 from utils.loss import sequence_cross_entropy_backward
+from utils.unroll import unroll
 
 from . import bptt_zoo as zoo
 from .bptt_hunt import CATCHES_BUGS
 from .bptt_tools import CLIP_GRADIENTS, GRADIENT_FLOW, NUMERICAL_GRADIENT
 from .cell import cell_cases
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question, written_into
 
 # 3.1 sequence_cross_entropy_backward -------------------------------------------------------------
 
@@ -415,8 +416,7 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
         ),
         Mistake(
             "writes into o",
-            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
-            "caller's array. Make a new one.",
+            written_into("o", "-="),
             _writes_into_o,
         ),
         Mistake(
@@ -426,8 +426,7 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda o, targets, mask: _mean(_error(o, targets), mask).astype(np.float32),
         ),
         Mistake(
@@ -444,8 +443,8 @@ SEQUENCE_CROSS_ENTROPY_BACKWARD = Exercise(
 def _cell_cases(rng):
     cases = []
     for case in cell_cases(rng):
-        x_t, h_prev, U, V, b = case.args
-        h_t = np.tanh(x_t @ U + h_prev @ V + b)
+        x_t, h_prev, U, V, _ = case.args
+        h_t = cell_forward(*case.args)
         cases.append(Case(case.label, (rng.normal(size=h_t.shape), x_t, h_prev, h_t, U, V)))
     dh_t, *rest = cases[0].args
     cases.append(Case("With large errors", (1000 * dh_t, *rest)))
@@ -844,8 +843,7 @@ CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _step_returned(lambda *back: tuple(g.astype(np.float32) for g in back)),
         ),
         Mistake(
@@ -855,8 +853,7 @@ CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "writes into dh_t",
-            "dh_t is not the same afterwards: an operation (`*=`, `out=`, `[...] =`) wrote into "
-            "the caller's array. Make a new one.",
+            written_into("dh_t", "*="),
             _writes_into_dh_t,
         ),
         Mistake(
@@ -887,7 +884,7 @@ def _run(rng, T, B, D, H, K, scale=0.7, h0=None):
     params = RNNParams(*(scale * rng.normal(size=s) for s in [(D, H), (H, H), H, (H, K), K]))
     x, h_0 = rng.normal(size=(T, B, D)), np.tanh(rng.normal(size=(B, H)))
     h0 = h_0 if h0 is None else h0
-    return rng.normal(size=(T, B, K)), x, h0, _states(x, h0, params), params
+    return rng.normal(size=(T, B, K)), x, h0, unroll(x, h0, *params[:3]), params
 
 
 def _lasting(rng, *sizes):
@@ -895,15 +892,7 @@ def _lasting(rng, *sizes):
     do, x, h0, _, params = _run(rng, *sizes)
     x, h0 = 0.02 * x, 0.02 * h0
     params = params._replace(V=np.linalg.qr(params.V)[0], b=0.02 * params.b)
-    return do, x, h0, _states(x, h0, params), params
-
-
-def _states(x, h_t, params):
-    h = []
-    for x_t in x:
-        h_t = np.tanh(x_t @ params.U + h_t @ params.V + params.b)
-        h.append(h_t)
-    return np.array(h)
+    return do, x, h0, unroll(x, h0, *params[:3]), params
 
 
 def _bptt_cases(rng):
@@ -1307,8 +1296,7 @@ TRUNCATED_BPTT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _chunked_returned(lambda g: RNNParams(*(a.astype(np.float32) for a in g))),
         ),
         Mistake(

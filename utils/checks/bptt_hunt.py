@@ -9,6 +9,7 @@ import threading
 import numpy as np
 
 from utils.cell import RNNParams
+from utils.unroll import unroll
 
 from . import bptt_zoo as zoo
 from .compare import same
@@ -129,10 +130,7 @@ def _data(change=lambda **parts: {}, seed=7, **sizes):
     x, h0, do = (rng.normal(size=s) for s in [(T, B, D), (B, H), (T, B, K)])
     args = {"do": do, "x": x, "h0": np.tanh(h0), "params": params}
     do, x, h0, params = (args | change(**args)).values()
-    h = [h0]
-    for x_t in x:
-        h.append(np.tanh(x_t @ params.U + h[-1] @ params.V + params.b))
-    return do, x, h0, np.array(h[1:]), params
+    return do, x, h0, unroll(x, h0, *params[:3]), params
 
 
 def _by(tolerance):

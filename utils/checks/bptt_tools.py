@@ -7,7 +7,7 @@ from utils.cell import RNNParams
 from utils.gradcheck import numerical_gradient
 from utils.optim import clip_gradients
 
-from .exercise import Case, Exercise, Mistake
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake
 
 # 3.4 numerical_gradient --------------------------------------------------------------------------
 
@@ -459,8 +459,7 @@ NUMERICAL_GRADIENT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _differences_returned(lambda g: g.astype(np.float32)),
         ),
         Mistake(
@@ -899,8 +898,7 @@ CLIP_GRADIENTS = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _clip_returned(
                 lambda grads, norm: (RNNParams(*(g.astype(np.float32) for g in grads)), norm)
             ),
@@ -1273,8 +1271,7 @@ GRADIENT_FLOW = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _flow_of(lambda h, V, norms: norms.astype(np.float32)),
         ),
         Mistake(

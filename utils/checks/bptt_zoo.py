@@ -13,6 +13,8 @@ import numpy as np
 
 from utils.cell import RNNParams
 
+from .exercise import SEVEN_DIGITS
+
 
 @dataclass(frozen=True)
 class Bug:
@@ -991,8 +993,7 @@ BUGS = (
     ),
     Bug(
         "works in float32",
-        "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-        "number that was added?",
+        SEVEN_DIGITS,
         _each(lambda a: a.astype(np.float32)),
     ),
     Bug(

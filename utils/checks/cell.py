@@ -5,7 +5,7 @@ import numpy as np
 from utils.cell import cell_forward, count_parameters, readout
 from utils.loss import softmax
 
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question, written_into
 
 # 1.1 cell_forward --------------------------------------------------------------------------------
 
@@ -36,9 +36,12 @@ def cell_cases(rng):
     x_t, h_prev, U, V, b = _numbers(rng, 10, 4, 5)
     yield Case("With x_t = 0", (np.zeros_like(x_t), h_prev, U, V, b))
     yield Case("With h_prev = 0 and b = 0", (x_t, np.zeros_like(h_prev), U, V, np.zeros_like(b)))
-    # b takes off what the 20 in x_t adds, so that tanh does not saturate
-    large = x_t + 20, h_prev + 20, U, V / 10, b - 20 * U.sum(axis=0)
-    yield Case("With ten sequences and numbers around 20", large)
+    yield Case("With ten sequences and numbers around 20", around_20(x_t, h_prev, U, V, b))
+
+
+def around_20(x, h, U, V, b):
+    """Large inputs, but b takes off what the 20 in x adds, so that tanh does not saturate."""
+    return x + 20, h + 20, U, V / 10, b - 20 * U.sum(axis=0)
 
 
 def _cell_in_place(x_t, h_prev, U, V, b):
@@ -286,8 +289,7 @@ CELL_FORWARD = Exercise(
         ),
         Mistake(
             "writes into h_prev",
-            "h_prev is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into "
-            "the caller's array, or into a view of it. Work on an array of your own.",
+            written_into("h_prev", "+="),
             _cell_in_place,
         ),
         Mistake(
@@ -304,8 +306,7 @@ CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda x_t, h_prev, U, V, b: np.tanh(x_t @ U + h_prev @ V + b).astype(np.float32),
         ),
         Mistake(
@@ -451,8 +452,7 @@ READOUT = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda h_t, W, c: (h_t @ W + c).astype(np.float32),
         ),
     ),
@@ -640,14 +640,12 @@ SOFTMAX = Exercise(
         ),
         Mistake(
             "writes into o",
-            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
-            "caller's array, or into a view of it. Work on an array of your own.",
+            written_into("o", "-="),
             _softmax_in_place,
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda o: _normalise(np.exp(_shifted(o))).astype(np.float32),
         ),
     ),

@@ -109,7 +109,7 @@ def _check_count(slots, got):
         returned = f"{RETURNED} {_described(got)}"
         return Difference(f"{returned}; expected {len(slots)} values: {names}.")
     if len(got) != len(slots):
-        returned = f"Your function returned {len(got)} values"
+        returned = f"{RETURNED} {len(got)} values"
         return Difference(f"{returned}; expected {len(slots)}: {names}.")
     return None
 
@@ -215,16 +215,18 @@ def _unpacked(value):
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
+def is_whole(value: Any) -> bool:
+    """Whether it is an int, of Python or NumPy; a bool is none."""
+    value = _unpacked(value)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _check_list(got: Any, subject: str) -> Difference | None:
     flat = isinstance(got, tuple | list) or (isinstance(got, np.ndarray) and got.ndim == 1)
-    whole = flat and [_unpacked(g) for g in got]
-    if flat and all(isinstance(g, numbers.Integral) and not isinstance(g, bool) for g in whole):
+    if flat and all(map(is_whole, got)):
         return None
-    found = (
-        f"{describe(got)}: {str(got)[:60]}"
-        if isinstance(got, tuple | list)
-        else _described(got, subject)
-    )
+    shown = f": {str(got)[:60]}" if isinstance(got, tuple | list) else ""
+    found = f"{_described(got, subject)}{shown}"
     return Difference(f"{subject} {found}; expected a list of whole numbers.")
 
 

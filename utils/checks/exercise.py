@@ -28,6 +28,20 @@ class Mistake:
     wrong: Callable
 
 
+SEVEN_DIGITS = (
+    "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small number "
+    "that was added?"
+)
+
+
+def written_into(name: str, operator: str) -> str:
+    """The hint for an answer that changes its argument `name`."""
+    return (
+        f"{name} is not the same afterwards: an operation (`{operator}`, `out=`, `[...] =`) wrote "
+        "into the caller's array, or into a view of it. Work on an array of your own."
+    )
+
+
 def call(fn: Callable, *args) -> Any:
     """The usual trial: one plain call."""
     return fn(*args)

@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.gates import gru_cell_forward, lstm_cell_backward, lstm_cell_forward, sigmoid
 
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question
 
 # What the exercises share -------------------------------------------------------------------------
 
@@ -488,8 +488,7 @@ LSTM_CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _lstm(result=lambda s: (s.h_t.astype(np.float32), s.c_t.astype(np.float32))),
         ),
     ),
@@ -992,8 +991,7 @@ LSTM_CELL_BACKWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _lstm_back(da=lambda s: LSTM_BACK["da"](s).astype(np.float32)),
         ),
     ),
@@ -1383,8 +1381,7 @@ GRU_CELL_FORWARD = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _gru(result=lambda s: s.h_t.astype(np.float32)),
         ),
     ),

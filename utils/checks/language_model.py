@@ -10,7 +10,7 @@ from utils.cell import RNNParams
 from utils.language_model import generate, make_streams, perplexity, sample_next
 
 from . import sampling
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question
 from .sampling import known
 
 # 5.1 make_streams --------------------------------------------------------------------------------
@@ -372,8 +372,7 @@ PERPLEXITY = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _of_mean(lambda mean: np.exp(np.float32(mean))),
         ),
         Mistake(

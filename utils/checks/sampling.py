@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .compare import is_whole
+
 REPEATS = 30  # draws made twice from one state of the generator
 DRAWS = 300  # in each situation
 MANY = 2000  # where there are more than 50 ids, to see a temperature that is off by 1/10
@@ -59,11 +61,10 @@ def at_length(fn: Callable, right: Callable, args: tuple, rng, K: int, n: int) -
     kept = pickle.dumps(args)
     results = [fn(*args, rng), *(fn(*_copies(pickle.loads(kept)), rng) for _ in range(2))]
     try:
-        ids = [symbol for result in results for symbol in _ids(result, n)]
+        ids = [(symbol,) for result in results for symbol in _ids(result, n)]
     except Odd as odd:
         return True, _bland(odd.result)
-    cells = [_cell((symbol,), K) % (K + 1) for symbol in ids]
-    return _may_give(_law(right, kept, K, 1), np.bincount(cells, minlength=K + 1)), _fine(n)
+    return _may_give(_law(right, kept, K, 1), _counted(ids, K, 1)), _fine(n)
 
 
 def drawn(fn: Callable, right: Callable, mistakes: tuple, situations: list, rng, n=None) -> tuple:
@@ -117,9 +118,8 @@ def _counts(fn, K, args, pickled, rng, n):
     draws = [_ids(first, n), *draw(rng, REPEATS - 1)]
     if draws != draw(again, REPEATS):
         raise Differs
-    cells = K ** (n or 1) + 1
     draws += draw(rng, (MANY if K > 50 else DRAWS) - REPEATS)
-    return np.bincount([_cell(ids, K) % cells for ids in draws], minlength=cells)
+    return _counted(draws, K, n)
 
 
 def _never_vary(counts):
@@ -129,7 +129,10 @@ def _never_vary(counts):
 def _vary_if_moved_on(fn, situation, rng, n):
     """Whether draws that never vary do so once the generator is moved on between them."""
     kept, rng = pickle.loads(situation[-1]), copy.deepcopy(rng)
-    draws = {_ids(fn(*_copies(kept), rng), n) for _ in range(REPEATS) if rng.random() < 1}
+    draws = set()
+    for _ in range(REPEATS):
+        rng.random()
+        draws.add(_ids(fn(*_copies(kept), rng), n))
     return len(draws) > 1
 
 
@@ -158,12 +161,12 @@ def _bland(result, id_of=lambda symbol: 0):
         return np.zeros_like(result)
     if isinstance(result, list | tuple):
         kind = list if isinstance(result, list) else tuple
-        return kind(id_of(r) if _is_whole(r) else type(r).__name__ for r in result)
+        return kind(id_of(r) if is_whole(r) else type(r).__name__ for r in result)
     if isinstance(result, bool | np.bool_):
         return True
     if isinstance(result, float | str):
         return type(result)()
-    return id_of(result) if _is_whole(result) else result
+    return id_of(result) if is_whole(result) else result
 
 
 def _ids(result, n):
@@ -171,15 +174,9 @@ def _ids(result, n):
     listed = isinstance(result, list | tuple) or (isinstance(result, np.ndarray) and result.ndim)
     ids = list(result) if listed else [result]
     length = 1 if n is None else n
-    if bool(listed) != (n is not None) or len(ids) != length or not all(map(_is_whole, ids)):
+    if bool(listed) != (n is not None) or len(ids) != length or not all(map(is_whole, ids)):
         raise Odd(result)
     return tuple(map(int, ids))
-
-
-def _is_whole(value):
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _copies(args):
@@ -216,7 +213,7 @@ class _Script:
 @functools.cache
 def _law(draw, pickled_args, K, n):
     """The law of draw(*args, rng), exactly: every way that it can go is tried."""
-    law, ways = np.zeros(K ** (n or 1) + 1), [()]
+    law, ways = np.zeros(_n_cells(K, n)), [()]
     while ways:
         way = ways.pop()
         rng = _Script(way)
@@ -228,6 +225,16 @@ def _law(draw, pickled_args, K, n):
             break  # it has no law
     law.setflags(write=False)
     return law
+
+
+def _counted(draws, K, n):
+    """How often each result came, in the order of a law."""
+    cells = _n_cells(K, n)
+    return np.bincount([_cell(ids, K) % cells for ids in draws], minlength=cells)
+
+
+def _n_cells(K, n):
+    return K ** (n or 1) + 1
 
 
 def _cell(ids, K):

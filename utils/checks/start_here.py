@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .exercise import Case, Exercise, Mistake, Question
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question
 
 
 def add_bias(z, b):
@@ -118,8 +118,7 @@ EXERCISES = (
             ),
             Mistake(
                 "works in float32",
-                "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a "
-                "small number that was added?",
+                SEVEN_DIGITS,
                 lambda z, b: (z + b).astype(np.float32),
             ),
             Mistake(

@@ -5,7 +5,8 @@ import numpy as np
 from utils.loss import sequence_cross_entropy
 from utils.unroll import last_states, pad_sequences, unroll, unroll_in_chunks
 
-from .exercise import Case, Exercise, Mistake, Question
+from .cell import around_20
+from .exercise import SEVEN_DIGITS, Case, Exercise, Mistake, Question, written_into
 
 # 2.1 unroll --------------------------------------------------------------------------------------
 
@@ -24,8 +25,7 @@ def _unusual(rng, T, B, D, H):
     zeros = some, np.zeros_like(h0), U, V, np.zeros_like(b)
     yield "With h0 = 0, b = 0 and some zero rows in x", zeros
     yield "With x = 0", (np.zeros_like(x), h0, U, V, b)
-    # b takes off what the 20 in x adds, so that tanh does not saturate
-    yield "With numbers around 20", (x + 20, h0 + 20, U, V / 10, b - 20 * U.sum(axis=0))
+    yield "With numbers around 20", around_20(x, h0, U, V, b)
 
 
 def _far_back(rng, T, B, D, H):
@@ -446,8 +446,7 @@ UNROLL = Exercise(
         ),
         Mistake(
             "writes into h0",
-            "h0 is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into the "
-            "caller's array, or into a view of it. Work on an array of your own.",
+            written_into("h0", "+="),
             _into_h0,
         ),
         Mistake(
@@ -470,8 +469,7 @@ UNROLL = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _after(lambda h: h.astype(np.float32)),
         ),
         Mistake(
@@ -1240,8 +1238,7 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
         ),
         Mistake(
             "changes the logits",
-            "o is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into the "
-            "caller's array, or into a view of it. Work on an array of your own.",
+            written_into("o", "-="),
             _logits_in_place,
         ),
         Mistake(
@@ -1256,8 +1253,7 @@ SEQUENCE_CROSS_ENTROPY = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda o, targets, mask: float(_mean(_nll(o.astype(np.float32), targets), mask)),
         ),
         Mistake(
@@ -1606,8 +1602,7 @@ UNROLL_IN_CHUNKS = Exercise(
         ),
         Mistake(
             "writes into h0",
-            "h0 is not the same afterwards: an operation (`+=`, `out=`, `[...] =`) wrote into the "
-            "caller's array, or into a view of it. Work on an array of your own.",
+            written_into("h0", "+="),
             _chunks_into_h0,
         ),
         Mistake(
@@ -1624,8 +1619,7 @@ UNROLL_IN_CHUNKS = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             _join(lambda chunks: np.concatenate(chunks).astype(np.float32)),
         ),
     ),
@@ -1822,8 +1816,7 @@ LAST_STATES = Exercise(
         ),
         Mistake(
             "changes the lengths",
-            "lengths is not the same afterwards: an operation (`-=`, `out=`, `[...] =`) wrote into "
-            "the caller's array, or into a view of it. Work on an array of your own.",
+            written_into("lengths", "-="),
             _lengths_in_place,
         ),
         Mistake(
@@ -1839,8 +1832,7 @@ LAST_STATES = Exercise(
         ),
         Mistake(
             "works in float32",
-            "Right to about 7 digits only. Does float32 come in somewhere, a rounding, or a small "
-            "number that was added?",
+            SEVEN_DIGITS,
             lambda h, lengths: _at(h, lengths - 1).astype(np.float32),
         ),
     ),
