@@ -61,7 +61,7 @@ book: $(READY)  ## the lessons to read: a site that needs no network -> .build/b
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	{ grep '^#' requirements.lock; grep ^torch== requirements.lock | $(BIN)/uv pip compile --quiet --universal \
-	  --fork-strategy fewest --python-version 3.11 --extra dev --no-header --no-annotate --upgrade \
+	  --fork-strategy fewest --python-version 3.11 --extra lab --extra dev --no-header --no-annotate --upgrade \
 	  --constraint - pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)'; } > .venv/new.lock
 	mv .venv/new.lock requirements.lock
 
