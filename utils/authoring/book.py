@@ -43,7 +43,7 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")  # all that the pages u
 NOTE = """:::{{admonition}} For reading
 :class: note
 Nothing runs on this page. To do the lesson, [set the workbook up](../README.md#start)
-and open `notebooks/{name}.ipynb`.
+and open `my-notebooks/{name}.ipynb`.
 :::"""
 SLIDER = "*In the notebook you move this with sliders.*"
 STUCK = re.compile(r"read the\s+solution in `solutions/\w+\.ipynb`")
