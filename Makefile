@@ -30,7 +30,7 @@ unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup -rs --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
-	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks tests/executed solutions
 
 test-browser: $(READY)  ## JupyterLab in headless Chromium: every lesson, slider and theme (needs Chromium)
 	rm -rf .build/browser
@@ -43,7 +43,7 @@ test-hub: $(READY)  ## try the class server for real: a JupyterHub on this machi
 bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md (some minutes)
 	$(BIN)/python -m utils.authoring.benchmark
 
-build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
+build: $(READY)  ## solutions/*.py -> the notebooks, run and not run (ARGS="01 --fresh")
 	$(BIN)/python -m utils.authoring.build $(ARGS)
 	$(BIN)/python -m utils.authoring.mistakes
 	$(BIN)/python -m utils.authoring.timings

@@ -72,8 +72,8 @@ print("light blue ->", encode("light blue", letters))
 # ## How an exercise answers you · 5 minutes
 #
 # You learn most by **guessing before you look**. So each experiment comes with a question first.
-# Replace the `...` with your letter, in quotes: `"a"`. It is not graded, and a wrong guess teaches
-# more than none.
+# Double-click the `...` and type your letter over it, in quotes: `"a"`. It is not graded, and a wrong
+# guess teaches more than none.
 #
 # **Question 0.1** The array `z` has 3 rows and 4 columns, and `b` has 4 entries. What is `z + b`?
 #
@@ -109,10 +109,12 @@ print(z + b)
 # >
 # > Return `z` (B,H) with the bias `b` (H,) added to every row. Leave `z` and `b` as they are.
 # >
+# > *How:* double-click the `...` below `# your code here`, type over it, and press **Shift+Enter**.
+# >
 # > *Stuck?* Open the hints, or read the solution in `solutions/00_start_here.ipynb` and move on.
 #
-# (B,H) says the shape: B rows, H columns. Replace `...  # your code here`, then press
-# **Shift+Enter**. The check runs in the same cell.
+# (B,H) says the shape: B rows, H columns. The check runs in the same cell as your function. What is
+# inside a function is indented by four spaces: a double click takes the dots and leaves them alone.
 #
 # <details><summary>Hint 1: what to look at</summary>
 #

@@ -172,7 +172,7 @@ print("h_t from PyTorch: ", h_t.numpy()[0].round(4))
 # > *What for:* everything that follows calls this function, or undoes it.
 # >
 # > Return the next memory h_t (B,H) from x_t (B,D) and h_prev (B,H), with U (D,H), V (H,H) and
-# > b (H,). Leave the inputs as they are.
+# > b (H,). Leave the inputs as they are. (Double-click the `...` and type over it.)
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/01_rnn_cell.ipynb` and move on.
 #
