@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -28,6 +29,12 @@ FLAGS = (
     "--disable-sync",
 )
 ACTIVE = "window.jupyterapp.shell.currentWidget.content.activeCell.model.id"
+MIDDLE_OF_TEXT = """line => {
+    const text = document.createRange(), all = line.getBoundingClientRect();
+    text.selectNodeContents(line);
+    const { right } = text.getBoundingClientRect();
+    return { x: right - all.left - 8, y: all.height / 2 };
+}"""
 FIGURE = "slider => slider.closest('.widget-interact').querySelector('img')?.src"
 
 
@@ -208,6 +215,14 @@ class Notebook:
         expect(shown).to_contain_text(text)
         shown.scroll_into_view_if_needed()
         expect(shown).to_be_visible()
+
+    def type_over_the_dots(self, id, text):
+        """Double-click the `...` of a stub, type over it, and press Shift+Enter."""
+        dots = self.cell(id).locator(".cm-line", has_text=re.compile(r"^\s*\.\.\.$"))
+        dots.scroll_into_view_if_needed()
+        dots.dblclick(position=dots.evaluate(MIDDLE_OF_TEXT))
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Shift+Enter")
 
     def replace_line(self, id, old, new):
         """Click the line that has `old` in it, type `new` over it, and press Shift+Enter."""

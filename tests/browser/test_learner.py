@@ -16,7 +16,7 @@ def test_exercise_1_1_first_wrong_then_right(open_notebook):
     notebook = open_notebook(LESSON_1)
     notebook.run_all()
     notebook.see(EXERCISE, "○ not attempted")
-    notebook.replace_line(EXERCISE, "your code here", "return np.tanh(x_t @ U + h_prev @ V.T + b)")
+    notebook.type_over_the_dots(EXERCISE, "return np.tanh(x_t @ U + h_prev @ V.T + b)")
     notebook.see(EXERCISE, "✗ not yet")
     notebook.see(EXERCISE, mistake.hint)
     notebook.replace_line(EXERCISE, "return", "return np.tanh(x_t @ U + h_prev @ V + b)")
@@ -69,8 +69,8 @@ def test_the_first_lesson_without_a_mouse(open_notebook):
     notebook = open_notebook(LESSON_0)
     keyboard = notebook.page.keyboard
     for id, downs, text, seen in (
-        ("question-0-1", 2, '"b"', "✓ passed"),
-        ("exercise-add-bias", 2, "return z - b", "✗ not yet"),
+        ("question-0-1", 3, '"b"', "✓ passed"),
+        ("exercise-add-bias", 3, "return z - b", "✗ not yet"),
     ):
         notebook.press_until("Shift+Enter", id)
         keyboard.press("Enter")
