@@ -152,7 +152,8 @@ def test_what_is_installed_follows_the_address():
     assert installable(NOWHERE.repository) is None
     assert installable("") is installable(None) is None
     assert installable(GITHUB.repository) == installable(GITHUB.repository + ".git") == ZIP
-    assert installable("/mnt/class/rnn_workbook.whl") == "/mnt/class/rnn_workbook.whl"
+    for other in ("https://example.org/rnn.whl", "file://localhost/srv/class/rnn.whl"):
+        assert installable(other) == other
 
 
 def notebooks():
@@ -205,7 +206,7 @@ def test_without_an_address_there_are_no_links():
     assert made.learner.cells[0].source == "# T\n\ntext"
     text = f"# R\n{anywhere.BEGIN}\nold\n{anywhere.END}\nrest"
     assert anywhere.readme(text, NOWHERE.repository) == text.replace("old\n", "")
-    for other in ("/mnt/class/rnn_workbook.whl", "https://example.org/rnn-workbook"):
+    for other in ("file://localhost/srv/class/rnn.whl", "https://example.org/rnn-workbook"):
         assert anywhere.links(other, "01_rnn_cell") == ""
 
 

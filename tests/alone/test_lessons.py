@@ -38,7 +38,8 @@ def project(tmp_path_factory):
     """The workbook's, with a wheel in a folder as its address; the bare Python is bare."""
     pip("uninstall", "--yes", "rnn-workbook", "tqdm")
     wheel = build_wheel(tmp_path_factory.mktemp("a folder"))
-    return anywhere.project(ROOT)._replace(repository=str(wheel))
+    address = wheel.as_uri().replace("file://", "file://localhost")  # as pyproject.toml takes it
+    return anywhere.project(ROOT)._replace(repository=address)
 
 
 @pytest.fixture(autouse=True)
