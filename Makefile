@@ -11,7 +11,7 @@ export PYTHONUTF8 := 1
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-.PHONY: help lab test lint unit notebooks test-browser test-hub bench build grade slides book lock clean
+.PHONY: help lab test lint unit notebooks test-browser test-hub test-alone bench build grade slides book lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,12 @@ test-hub: $(READY)  ## try the class server for real: a JupyterHub on this machi
 	PYTHON=$(BIN)/python sh deploy/jupyterhub/install.sh .build/hub
 	RNN_WORKBOOK_STATE= RNN_HUB=.build/hub $(BIN)/python -m pytest tests/hub
 
+test-alone: $(READY)  ## every lesson in an empty folder, the workbook as a wheel, in a bare Python
+	$(BIN)/python -m venv --clear .build/alone
+	.build/alone/bin/python -m pip install --quiet --retries 1 numpy matplotlib ipywidgets ipykernel \
+	  --extra-index-url https://download.pytorch.org/whl/cpu "$$(grep ^torch== requirements.lock)"
+	RNN_ALONE=.build/alone/bin/python $(BIN)/python -m pytest tests/alone
+
 bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md (some minutes)
 	$(BIN)/python -m utils.authoring.benchmark
 
@@ -48,6 +54,7 @@ build: $(READY)  ## solutions/*.py -> the notebooks, run and not run (ARGS="01 -
 	$(BIN)/python -m utils.authoring.mistakes
 	$(BIN)/python -m utils.authoring.timings
 	$(BIN)/python -m utils.authoring.picture
+	$(BIN)/python -m utils.authoring.anywhere
 
 grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS="--out sheets")
 	$(BIN)/python -m utils.authoring.grade "$(FROM)" $(ARGS)
@@ -61,7 +68,7 @@ book: $(READY)  ## the lessons to read: a site that needs no network -> .build/b
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	{ grep '^#' requirements.lock; grep ^torch== requirements.lock | $(BIN)/uv pip compile --quiet --universal \
-	  --fork-strategy fewest --python-version 3.11 --extra dev --no-header --no-annotate --upgrade \
+	  --fork-strategy fewest --python-version 3.11 --extra lab --extra dev --no-header --no-annotate --upgrade \
 	  --constraint - pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)'; } > .venv/new.lock
 	mv .venv/new.lock requirements.lock
 

@@ -16,7 +16,8 @@
 # %% [markdown]
 # ## Is everything there? · 2 minutes
 #
-# Click the next cell and press **Shift+Enter**. Every line should begin with `[ok]`.
+# Click the next cell and press **Shift+Enter**. It finds the workbook's tools and prints nothing.
+# Press Shift+Enter once more for the cell after it. Every line should begin with `[ok]`.
 
 # %% tags=["nbval-ignore-output"]
 from utils.environment import check_environment
@@ -24,9 +25,10 @@ from utils.environment import check_environment
 check_environment()
 
 # %% [markdown]
-# If a line says `[fail]`, close JupyterLab and set up again as the README says.
+# If a line says `[fail]`, do what the last line says.
 #
-# Now the tools of this lesson. Every lesson begins with such a cell.
+# Now the tools of this lesson. Every lesson begins with two such cells: one finds the tools, as
+# above, and one takes out those it uses.
 
 # %%
 import numpy as np

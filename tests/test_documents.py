@@ -6,6 +6,7 @@ import tomllib
 import pytest
 import yaml
 
+import utils
 from utils.authoring import picture
 from utils.authoring.build import ROOT, lesson_names
 
@@ -55,5 +56,5 @@ def test_one_version_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = re.search(r"^## (\d\S*)", changes, re.M)[1]
-    assert project["version"] == citation["version"] == newest
+    assert project["version"] == citation["version"] == newest == utils.__version__
     assert project["license"] == citation["license"]

@@ -6,7 +6,8 @@ lesson becomes its page:
 
 - The solved notebook, with its outputs as stored; a figure brings its description along.
 - At an exercise or question the learner's stub, then the solution or the answer behind a toggle.
-- Where the notebook has a slider, a word that it has. One title a page.
+- Where the notebook has a slider, a word that it has. One title a page. Not the first code cell,
+  which gets the tools.
 
 A link that leads nowhere, an image without a description, or a page that asks for anything from
 another address stops the build.
@@ -28,6 +29,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from utils.authoring import mathjax
+from utils.authoring.anywhere import is_first
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 from utils.authoring.source import BuildError
 
@@ -97,6 +99,8 @@ def lesson_page(name: str, learner: NotebookNode, solved: NotebookNode) -> Noteb
     """The notebook that Sphinx makes a lesson's page of."""
     cells = []
     for ours, theirs in zip(solved.cells, learner.cells, strict=True):
+        if is_first(ours):
+            continue
         if ours.cell_type == "markdown":
             text = STUCK.sub("open the solution below", ours.source)
             cells.append(new_markdown_cell(TITLE.sub(lower, text) if cells else text))

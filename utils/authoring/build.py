@@ -22,6 +22,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from utils.authoring import anywhere
 from utils.authoring.execution import clean, execute, keep_volatile, verify
 from utils.authoring.source import (
     BuildError,
@@ -139,7 +140,7 @@ def load(root: Path, name: str, known: Known) -> Lesson:
         text = (root / source_path(name)).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BuildError(f"{source_path(name)}: not UTF-8: {error}") from None
-    return read_lesson(text, name, known)
+    return anywhere.complete(read_lesson(text, name, known), name, anywhere.project(root))
 
 
 def lesson_jobs(name: str, lesson: Lesson) -> list[Job]:

@@ -35,6 +35,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from utils.authoring import mathjax
+from utils.authoring.anywhere import is_first
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 
 TARGET = ROOT / ".build" / "slides"
@@ -338,6 +339,8 @@ def read_cells(notebook: NotebookNode) -> Deck:
     deck, setting_up = Deck(), True
     for cell, after in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
         slide_type = cell.metadata.get("slideshow", {}).get("slide_type", "")
+        if is_first(cell):
+            continue
         if setting_up and cell.cell_type == "code":  # the imports
             setting_up = False
         elif slide_type == "notes":
