@@ -12,7 +12,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ipywidgets import IntSlider, Text, interact
+from ipywidgets import IntSlider, Text
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -696,7 +696,7 @@ show(
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(
+@plots.interact(
     name=Text("dusty rose", continuous_update=False),
     letters_read=IntSlider(value=30, min=1, max=30),
 )

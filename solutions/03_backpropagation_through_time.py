@@ -13,7 +13,7 @@ import tracemalloc
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ipywidgets import FloatSlider, interact
+from ipywidgets import FloatSlider
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -1122,7 +1122,7 @@ show_flow()
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(
+@plots.interact(
     radius=FloatSlider(value=1.2, min=0.2, max=3.0, step=0.1),
     strength=FloatSlider(value=0.3, min=0.0, max=3.0, step=0.1),
 )
