@@ -594,7 +594,7 @@ print("memory after 'tan' found:", np.array_equal(found[tan], after_n))
 # %% [markdown]
 # ## What need not wait · 2 minutes
 #
-# Step t has to wait for h_{t-1}. But x_t U does not: all of x is there from the start. So do that
+# Step t has to wait for $h_{t-1}$. But $x_t\,U$ does not: all of x is there from the start. So do that
 # product once, for all T·B letters, before the loop.
 
 

@@ -959,7 +959,7 @@ plots.losses_by_delay(delays, result, floor=np.log(8))
 #
 # **Recall** before you open the answers:
 #
-# 1. By what is the blame for c_t multiplied on its direct way to c_{t-1}?
+# 1. By what is the blame for $c_t$ multiplied on its direct way to $c_{t-1}$?
 # 2. What does an *open* forget gate do?
 # 3. Your LSTM is to remember for about 1000 steps. What forget bias do you start with?
 #

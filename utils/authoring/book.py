@@ -43,10 +43,11 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")  # all that the pages u
 NOTE = """:::{{admonition}} For reading
 :class: note
 Nothing runs on this page. To do the lesson, [set the workbook up](../README.md#start)
-and open `notebooks/{name}.ipynb`.
+and open `notebooks/{name}.ipynb`. Here it is to download:
+{{download}}`{name}.ipynb <notebooks/{name}.ipynb>`.
 :::"""
 SLIDER = "*In the notebook you move this with sliders.*"
-STUCK = re.compile(r"read the\s+solution in `solutions/\w+\.ipynb`")
+STUCK = re.compile(r"read the[\s>]+solution in[\s>]+`solutions/\w+\.ipynb`")
 TITLE = re.compile(r"(?s:^```.*?^```)|^# ", re.M)  # or code, in which that is a comment
 # what a link is not: code, in fences or in the line
 LINK = re.compile(
@@ -184,6 +185,7 @@ def prepare(source: Path, repository: str) -> None:
     pages = site_pages()
     shutil.rmtree(source, ignore_errors=True)
     (source / "api").mkdir(parents=True)
+    (source / "notebooks").mkdir()
 
     def copy(path: str, name: str) -> None:
         text = (ROOT / path).read_text(encoding="utf-8")
@@ -200,6 +202,7 @@ def prepare(source: Path, repository: str) -> None:
         learner, solved = (
             read_notebook(ROOT / folder / f"{name}.ipynb") for folder in ("notebooks", "solutions")
         )
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", source / "notebooks")  # to download
         page = lesson_page(name, learner, solved)
         for cell in page.cells:
             if cell.cell_type == "markdown":

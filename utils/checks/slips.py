@@ -24,7 +24,7 @@ def watch(shell) -> None:
     usual = shell.SyntaxTB.structured_traceback
 
     def structured_traceback(kind, error, *rest, **options):
-        said = lost_indent(error, shell.user_ns["In"][-1])
+        said = lost_indent(error, shell.history_manager.input_hist_raw[-1])
         return [said] if said else usual(kind, error, *rest, **options)
 
     shell.SyntaxTB.structured_traceback = structured_traceback

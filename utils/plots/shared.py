@@ -41,12 +41,15 @@ def show(figure, alt):
 
 
 def interact(**controls):
-    """ipywidgets' `interact`, with labels that are not cut, and a word for who comes back to it."""
+    """ipywidgets' `interact`, with labels that are not cut, and a word for who comes back to it.
+
+    A widget doesn't outlive its kernel: in a notebook that is opened again it has gone to sleep.
+    """
     import ipywidgets
     from IPython.display import display
 
-    awake = "Sliders move while the notebook runs. Asleep after a restart? Run this cell again."
-    display({"text/html": f"<small>{awake}</small>", "text/plain": awake}, raw=True)
+    wake = "Sliders move while the notebook runs. After a restart, run it again down to this cell."
+    display({"text/html": f"<small>{wake}</small>", "text/plain": wake}, raw=True)
     for control in controls.values():
         control.style.description_width = f"{0.6 * max(map(len, controls)) + 0.6}em"
         control.layout.width = "30em"
