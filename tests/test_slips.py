@@ -19,6 +19,7 @@ CELLS = {
     'b = "b"\nanswer("1.1", b)': "passed: Question 1.1",
     'b = np.zeros(3)\nanswer("1.1", b)': "in quotes; got an array of shape (3,)",
     'answer("1.1", b)': "in quotes; got an array of shape (3,)",  # b is known by now
+    '(lambda c: answer("1.1", c))("b")': "passed: Question 1.1",
     'answer("1.1", z)': "NameError: name 'z' is not defined",
     'print("1.1", a)': "NameError: name 'a' is not defined",
     # a line that lost its indent

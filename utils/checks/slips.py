@@ -36,9 +36,10 @@ def take_bare_letters(tree: ast.Module, known: dict) -> ast.Module:
     The report then asks for a letter in quotes. A name that is `known`, or that the cell itself
     gives to something, stays.
     """
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    given = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    given = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    given |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    for node in nodes:
         match node:
             case ast.Call(func=ast.Name("answer"), args=[ast.Constant(number), ast.Name(name)]):
                 choices = QUESTIONS[number].choices if number in QUESTIONS else ""
