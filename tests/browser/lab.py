@@ -251,8 +251,20 @@ class Notebook:
             self.wait_idle()
         raise AssertionError(f"{key} never got to {id}")
 
+    def descriptions(self, count):
+        """What the pictures among the outputs, `count` of them, say to who can't see them."""
+        pictures = self.page.locator(".jp-OutputArea-output img")
+        expect(pictures).to_have_count(count)
+        return pictures.evaluate_all("all => all.map(image => image.alt)")
+
     def sliders(self):
         return self.page.get_by_role("slider").all()
+
+    def cut_labels(self):
+        """The labels beside sliders that are shown in part."""
+        return self.page.locator(".widget-interact .widget-label").evaluate_all(
+            "all => all.filter(l => l.scrollWidth > l.clientWidth).map(l => l.textContent)"
+        )
 
     def move(self, slider):
         """Press keys on a slider; after each its number and the figure below it have changed."""

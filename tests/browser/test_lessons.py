@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.lab import PATIENCE
 from tests.test_notebooks import expected
 from utils.authoring.build import ROOT, lesson_names
+from utils.authoring.figures import figure_in
 
 LESSONS = lesson_names(ROOT)[::-1]  # the long ones first
 IN_WIDGETS = ".widget-output [data-mime-type='application/vnd.jupyter.{}']"
@@ -38,6 +39,7 @@ def test_a_lesson_as_a_learner_finds_it(open_notebook, name):
     sliders = notebook.sliders()
     assert notebook.page.locator(".widget-interact").count() == source.count("interact(")
     assert len(sliders) == source.count("Slider(")
+    assert notebook.cut_labels() == []
     for slider in sliders:
         notebook.move(slider)
     for kind in ("error", "stderr"):
@@ -57,6 +59,9 @@ def run_whole(notebook, verdicts):
     assert notebook.errors() == []
     assert notebook.not_run() == []
     assert notebook.verdicts() == verdicts
+    figures = [output for output in notebook.outputs() if figure_in(output)]
+    moved = notebook.page.locator(".widget-interact").count()
+    assert all(len(alt) > 30 for alt in notebook.descriptions(len(figures) + moved))
     for cell in notebook.cells():
         if cell["id"].startswith(("exercise-", "question-")):
             (status,) = set(verdicts.values())
