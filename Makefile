@@ -16,8 +16,8 @@ export OPENBLAS_NUM_THREADS
 STALE := $(shell { grep -qF "$(CURDIR)/.venv/bin/" $(BIN)/pip && $(BIN)/python -c ""; } 2>/dev/null \
   || echo stale)
 
-.PHONY: help lab test lint unit notebooks test-browser test-hub bench build grade slides book lock \
-  clean stale
+.PHONY: help lab test lint unit notebooks test-browser test-hub test-alone bench build grade slides \
+  book lock clean stale
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,7 @@ unit: $(READY)  ## unit tests, all lines of the maths covered, banks of mistakes
 	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 --dist loadgroup -rs --cov --cov-report=term tests
 
 notebooks: $(READY)  ## run every notebook and compare its outputs with the stored ones
-	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks solutions
+	RNN_WORKBOOK_STATE= $(BIN)/python -m pytest -n 2 $(NBVAL) notebooks tests/executed solutions
 
 test-browser: $(READY)  ## JupyterLab in headless Chromium: every lesson, slider and theme (needs Chromium)
 	rm -rf .build/browser
@@ -45,14 +45,21 @@ test-hub: $(READY)  ## try the class server for real: a JupyterHub on this machi
 	PYTHON=$(BIN)/python sh deploy/jupyterhub/install.sh .build/hub
 	RNN_WORKBOOK_STATE= RNN_HUB=.build/hub $(BIN)/python -m pytest tests/hub
 
+test-alone: $(READY)  ## every lesson in an empty folder, the workbook as a wheel, in a bare Python
+	$(BIN)/python -m venv --clear .build/alone
+	.build/alone/bin/python -m pip install --quiet --retries 1 numpy matplotlib ipywidgets ipykernel \
+	  --extra-index-url https://download.pytorch.org/whl/cpu "$$(grep ^torch== requirements.lock)"
+	RNN_ALONE=.build/alone/bin/python $(BIN)/python -m pytest tests/alone
+
 bench: $(READY)  ## time the maths against PyTorch and write docs/benchmarks.md (some minutes)
 	$(BIN)/python -m utils.authoring.benchmark
 
-build: $(READY)  ## solutions/*.py -> notebooks/*.ipynb and solutions/*.ipynb (ARGS="01 --fresh")
+build: $(READY)  ## solutions/*.py -> the notebooks, run and not run (ARGS="01 --fresh")
 	$(BIN)/python -m utils.authoring.build $(ARGS)
 	$(BIN)/python -m utils.authoring.mistakes
 	$(BIN)/python -m utils.authoring.timings
 	$(BIN)/python -m utils.authoring.picture
+	$(BIN)/python -m utils.authoring.anywhere
 
 grade: $(READY)  ## grade a folder of submitted notebooks (FROM=submissions ARGS="--out sheets")
 	$(BIN)/python -m utils.authoring.grade "$(FROM)" $(ARGS)

@@ -16,7 +16,8 @@
 # %% [markdown]
 # ## Is everything there? · 2 minutes
 #
-# Click the next cell and press **Shift+Enter**. Every line should begin with `[ok]`.
+# Click the next cell and press **Shift+Enter**. It finds the workbook's tools and prints nothing.
+# Press Shift+Enter once more for the cell after it. Every line should begin with `[ok]`.
 
 # %% tags=["nbval-ignore-output"]
 from utils.environment import check_environment
@@ -24,9 +25,10 @@ from utils.environment import check_environment
 check_environment()
 
 # %% [markdown]
-# If a line says `[fail]`, close JupyterLab and set up again as the README says.
+# If a line says `[fail]`, do what the last line says.
 #
-# Now the tools of this lesson. Every lesson begins with such a cell.
+# Now the tools of this lesson. Every lesson begins with two such cells: one finds the tools, as
+# above, and one takes out those it uses.
 
 # %%
 import numpy as np
@@ -72,8 +74,8 @@ print("light blue ->", encode("light blue", letters))
 # ## How an exercise answers you · 5 minutes
 #
 # You learn most by **guessing before you look**. So each experiment comes with a question first.
-# Replace the `...` with your letter, in quotes: `"a"`. It is not graded, and a wrong guess teaches
-# more than none.
+# Double-click the `...` and type your letter over it, in quotes: `"a"`. It is not graded, and a wrong
+# guess teaches more than none.
 #
 # **Question 0.1** The array `z` has 3 rows and 4 columns, and `b` has 4 entries. What is `z + b`?
 #
@@ -109,10 +111,12 @@ print(z + b)
 # >
 # > Return `z` (B,H) with the bias `b` (H,) added to every row. Leave `z` and `b` as they are.
 # >
+# > *How:* double-click the `...` below `# your code here`, type over it, and press **Shift+Enter**.
+# >
 # > *Stuck?* Open the hints, or read the solution in `solutions/00_start_here.ipynb` and move on.
 #
-# (B,H) says the shape: B rows, H columns. Replace `...  # your code here`, then press
-# **Shift+Enter**. The check runs in the same cell.
+# (B,H) says the shape: B rows, H columns. The check runs in the same cell as your function. What is
+# inside a function is indented by four spaces: a double click takes the dots and leaves them alone.
 #
 # <details><summary>Hint 1: what to look at</summary>
 #

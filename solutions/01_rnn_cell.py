@@ -71,7 +71,7 @@ plots.swatches([names[k] for k in top], rgb[top])
 # what was said so far, and each new word changes it a little.
 #
 # The network does that with numbers. Its memory is a row of H numbers, the **hidden state** h. At
-# each step t it takes the letter x_t and the old memory h_{t-1}, and makes the new memory h_t:
+# each step t it takes the letter $x_t$ and the old memory $h_{t-1}$, and makes the new memory $h_t$:
 
 # %%
 plots.cell_diagram()
@@ -172,7 +172,7 @@ print("h_t from PyTorch: ", h_t.numpy()[0].round(4))
 # > *What for:* everything that follows calls this function, or undoes it.
 # >
 # > Return the next memory h_t (B,H) from x_t (B,D) and h_prev (B,H), with U (D,H), V (H,H) and
-# > b (H,). Leave the inputs as they are.
+# > b (H,). Leave the inputs as they are. (Double-click the `...` and type over it.)
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/01_rnn_cell.ipynb` and move on.
 #
@@ -591,7 +591,7 @@ print("PyTorch has", theirs - count_parameters(30, 64, 30), "more: its second bi
 #
 # <details><summary>Answers</summary>
 #
-# 1. h_t = tanh(x_t U + h_{t-1} V + b), with x_t (B,D), U (D,H), h_{t-1} and h_t (B,H), V (H,H),
+# 1. $h_t = \tanh(x_t\,U + h_{t-1}\,V + b)$, with $x_t$ (B,D), U (D,H), $h_{t-1}$ and $h_t$ (B,H), V (H,H),
 #    b (H,).
 # 2. What a letter does to the memory depends on the memory it finds, and so on the letters before.
 # 3. Any one number. Subtract the largest logit of the row, and exp can't overflow.

@@ -12,7 +12,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ipywidgets import IntSlider, Text, interact
+from ipywidgets import IntSlider, Text
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -594,7 +594,7 @@ print("memory after 'tan' found:", np.array_equal(found[tan], after_n))
 # %% [markdown]
 # ## What need not wait · 2 minutes
 #
-# Step t has to wait for h_{t-1}. But x_t U does not: all of x is there from the start. So do that
+# Step t has to wait for $h_{t-1}$. But $x_t\,U$ does not: all of x is there from the start. So do that
 # product once, for all T·B letters, before the loop.
 
 
@@ -696,7 +696,7 @@ show(
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(
+@plots.interact(
     name=Text("dusty rose", continuous_update=False),
     letters_read=IntSlider(value=30, min=1, max=30),
 )

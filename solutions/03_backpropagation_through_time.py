@@ -13,7 +13,7 @@ import tracemalloc
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ipywidgets import FloatSlider, interact
+from ipywidgets import FloatSlider
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -100,7 +100,7 @@ answer(
 #   $h_{t-1}$.
 # - **through the past**: $h_{t-1}$ depends on w as well, and comes in multiplied by w.
 #
-# | t | h_t | direct: h_{t−1} | through the past: w × (total before) | total |
+# | t | $h_t$ | direct: $h_{t-1}$ | through the past: w × (total before) | total |
 # |---|---|---|---|---|
 # | 1 | 0.18 | 0.9 | 0 | 0.9 |
 # | 2 | 0.036 | 0.18 | 0.2 × 0.9 = 0.18 | 0.36 |
@@ -249,7 +249,7 @@ plots.cell_backward_diagram()
 # error comes through.
 #
 # Then through the **products**. In numbers: the second step of lesson 2, one unit, x = −1,
-# h_{t−1} = 0.76, U = 1, V = 0.5, h_t = −0.55. Let the error dh_t = 1 arrive.
+# $h_{t-1} = 0.76$, U = 1, V = 0.5, $h_t = -0.55$. Let the error $dh_t = 1$ arrive.
 
 # %%
 x_t, h_prev, h_t, U, V, dh_t = -1.0, 0.76, -0.55, 1.0, 0.5, 1.0
@@ -265,13 +265,13 @@ print(f"db {da_t:.4f}")
 #
 # | wanted | shape | from | so |
 # |---|---|---|---|
-# | dh_{t−1} | (B,H) | da_t (B,H), V (H,H) | da_t Vᵀ |
+# | $dh_{t-1}$ | (B,H) | da_t (B,H), V (H,H) | da_t Vᵀ |
 # | dx_t | (B,D) | da_t (B,H), U (D,H) | da_t Uᵀ |
 # | dU | (D,H) | x_t (B,D), da_t (B,H) | x_tᵀ da_t |
-# | dV | (H,H) | h_{t−1} (B,H), da_t (B,H) | ? |
+# | dV | (H,H) | $h_{t-1}$ (B,H), da_t (B,H) | ? |
 # | db | (H,) | da_t (B,H) | sum over B |
 #
-# (V is square, so for V shapes can't tell V from Vᵀ. In the forward step h_{t−1}'s unit i acts on
+# (V is square, so for V shapes can't tell V from Vᵀ. In the forward step unit i of $h_{t-1}$ acts on
 # unit j through V[i, j]; on the way back, unit j's error goes to unit i through the same V[i, j].
 # Rows and columns change roles: Vᵀ.)
 #
@@ -407,7 +407,7 @@ plots.backward_sweep("aba", ["2", "2", "2"], dhs, back)
 #
 # <details><summary>Hint 1: what to look at</summary>
 #
-# The loop above, with `cell_backward` in place of the two lines with da. What is h_{t−1} at the
+# The loop above, with `cell_backward` in place of the two lines with da. What is $h_{t-1}$ at the
 # first step? Which variable is still there when the loop is over, and what is it then?
 #
 # </details>
@@ -796,7 +796,7 @@ for name, back in {"right": bptt, "without time": lambda *all_: [without_time(*a
 # Take one real name, and only the loss after its **last** letter. How much of it reaches the memory
 # after each letter?
 #
-# One step back multiplies the error by a matrix, the **Jacobian** ∂h_t/∂h_{t−1}: V, with each column
+# One step back multiplies the error by a matrix, the **Jacobian** $\partial h_t/\partial h_{t-1}$: V, with each column
 # scaled by that unit's slope 1 − h². How much can a matrix lengthen an error? That depends on the
 # error's direction. The most it can do in any direction is called its **largest singular value**; we
 # call it the *size* of the matrix. `np.linalg.norm(J, 2)` computes it.
@@ -851,7 +851,7 @@ plots.show(figure, "A bar for each letter of light blue: how much the losses bla
 # %% [markdown]
 # ## Over the cliff · 6 minutes
 #
-# Training does not always go so smoothly. Here is a network of one unit, h_t = tanh(2 h_{t−1} + b),
+# Training does not always go so smoothly. Here is a network of one unit, $h_t = \tanh(2 h_{t-1} + b)$,
 # read for 50 steps. It starts at 0.8 and should end at 0.75. Only b is trained; BPTT finds its slope.
 
 
@@ -1122,7 +1122,7 @@ show_flow()
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(
+@plots.interact(
     radius=FloatSlider(value=1.2, min=0.2, max=3.0, step=0.1),
     strength=FloatSlider(value=0.3, min=0.0, max=3.0, step=0.1),
 )
@@ -1230,7 +1230,7 @@ for chunk, (_, total) in zip((8, 4, 1), maps, strict=True):
 #
 # What does that cost? Here is a stream of bits whose best losses are known. The chance of the bit to be
 # guessed depends on the input bits 3 and 8 steps before:
-# P(y_t = 1) = 0.5 + 0.5 x_{t−3} − 0.25 x_{t−8}.
+# $P(y_t = 1) = 0.5 + 0.5\,x_{t-3} - 0.25\,x_{t-8}$.
 
 # %%
 floors = lagged_bits_floors()
@@ -1462,7 +1462,7 @@ catches_bugs = check(catches_bugs)
 #
 # <details><summary>Answers</summary>
 #
-# 1. By its own loss, do_t Wᵀ, and by the step after it, da_{t+1} Vᵀ.
+# 1. By its own loss, $do_t\,W^\top$, and by the step after it, $da_{t+1}\,V^\top$.
 # 2. The same weight is at work at every step, and each of its uses has its share in the loss.
 # 3. Nothing. Compare it with differences of the loss.
 # 4. No. They shrink in the end; a single step can stretch them by the largest singular value.

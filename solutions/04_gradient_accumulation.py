@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown, display
-from ipywidgets import IntSlider, interact
+from ipywidgets import IntSlider
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 from tqdm.auto import tqdm
@@ -461,7 +461,7 @@ plots.update_windows({"copied": copied, "mended": mended_loop(10, 4, 2)}, 10, 2)
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(N=IntSlider(10, 1, 20), k=IntSlider(4, 1, 10), epochs=IntSlider(2, 1, 3))
+@plots.interact(N=IntSlider(10, 1, 20), k=IntSlider(4, 1, 10), epochs=IntSlider(2, 1, 3))
 def try_windows(N, k, epochs):
     loops = {"copied": copied_loop(N, k, epochs), "mended": mended_loop(N, k, epochs)}
     plots.update_windows(loops, N, epochs)

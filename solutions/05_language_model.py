@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import torch
-from ipywidgets import FloatSlider, IntSlider, Text, interact
+from ipywidgets import FloatSlider, IntSlider, Text
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -849,7 +849,7 @@ plots.swatch_rows(titles, rows, [[colour_of(name) for name in row] for row in ro
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(
+@plots.interact(
     temperature=FloatSlider(value=0.6, min=0, max=2, step=0.1, continuous_update=False),
     begin=Text("dark ", continuous_update=False),
     throw=IntSlider(value=1, min=1, max=50, continuous_update=False),

@@ -10,7 +10,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ipywidgets import FloatSlider, interact
+from ipywidgets import FloatSlider
 from tqdm.auto import tqdm
 
 from utils import plots
@@ -202,7 +202,7 @@ for steps in (10, 100, 1000):
 
 
 # %% tags=["nbval-ignore-output"]
-@interact(a=FloatSlider(value=1, min=-2, max=7, step=0.1, continuous_update=False))
+@plots.interact(a=FloatSlider(value=1, min=-2, max=7, step=0.1, continuous_update=False))
 def forget_gate(a):
     f = sigmoid(a)
     figure, ax = plt.subplots(figsize=(8, 2.4))
@@ -959,7 +959,7 @@ plots.losses_by_delay(delays, result, floor=np.log(8))
 #
 # **Recall** before you open the answers:
 #
-# 1. By what is the blame for c_t multiplied on its direct way to c_{t-1}?
+# 1. By what is the blame for $c_t$ multiplied on its direct way to $c_{t-1}$?
 # 2. What does an *open* forget gate do?
 # 3. Your LSTM is to remember for about 1000 steps. What forget bias do you start with?
 #

@@ -18,6 +18,7 @@ from utils.authoring.execution import execute, keep_volatile, merge_streams, ver
 from utils.authoring.source import BuildError, Known, read_lesson
 
 KNOWN = Known(frozenset({"double", "other_one"}), frozenset({"1.1"}))
+EXECUTED_1 = "tests/executed/01_one.ipynb"
 
 # Stands in for the check engine: same calls, same metadata on what is shown.
 FAKE_CHECKS = """\
@@ -107,7 +108,7 @@ def make_root(folder: Path, **lessons: str) -> Path:
 
 def stored(root: Path) -> dict[str, bytes]:
     """All built notebooks by path."""
-    paths = sorted(root.glob("*/*.ipynb"))
+    paths = sorted(root.rglob("*.ipynb"))
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
@@ -124,8 +125,9 @@ def cell_of(notebook: bytes, text: str) -> NotebookNode:
 def test_a_region_becomes_a_stub_for_the_learner_and_plain_code_in_the_solution():
     made = lesson(FAKE_CHECKS + EXERCISE + QUESTION)
     assert sources(made.learner)[1:] == [
-        'def double(x):\n    """Twice x."""\n    ...  # your code here\n\ndouble = check(double)',
-        'answer(\n    "1.1",\n    ...  # your answer here\n)',
+        'def double(x):\n    """Twice x."""\n    # your code here\n    ...\n\n'
+        "double = check(double)",
+        'answer(\n    "1.1",\n    # your answer here\n    ...\n)',
     ]
     assert sources(made.solved)[1:] == [
         'def double(x):\n    """Twice x."""\n    return 2 * x\n\ndouble = check(double)',
@@ -149,8 +151,8 @@ def double(x):
 double = check(double)
 """)
     assert sources(made.learner) == [
-        "def double(x):\n    ...  # your code here\n    if x:\n        ...  # your code here\n"
-        "    return 0\ndouble = check(double)"
+        "def double(x):\n    # your code here\n    ...\n    if x:\n        # your code here\n"
+        "        ...\n    return 0\ndouble = check(double)"
     ]
     assert "### " not in sources(made.solved)[0]
     assert "    # twice\n\n    if x:" in sources(made.solved)[0]
@@ -338,11 +340,13 @@ def built(tmp_path_factory):
     return types.SimpleNamespace(root=root, results=results, files=files)
 
 
-def test_both_notebooks_of_every_lesson_are_built(built):
+def test_the_three_notebooks_of_every_lesson_are_built(built):
     assert [(path, verb) for path, verb, _ in built.results[0]] == [
         ("notebooks/01_one.ipynb", "written"),
+        ("tests/executed/01_one.ipynb", "written"),
         ("solutions/01_one.ipynb", "written"),
         ("notebooks/02_two.ipynb", "written"),
+        ("tests/executed/02_two.ipynb", "written"),
         ("solutions/02_two.ipynb", "written"),
     ]
     assert all(seconds > 0 for _, _, seconds in built.results[0])
@@ -352,19 +356,31 @@ def test_both_notebooks_of_every_lesson_are_built(built):
 def test_executed_anew_the_files_are_the_same_byte_for_byte_timings_too(built):
     assert [(path, verb) for path, verb, _ in built.results[1]] == [
         ("notebooks/01_one.ipynb", "unchanged"),
+        ("tests/executed/01_one.ipynb", "unchanged"),
         ("solutions/01_one.ipynb", "unchanged"),
     ]
     assert built.files[1] == built.files[0]
-    assert int(cell_of(built.files[0]["notebooks/01_one.ipynb"], "time_ns").outputs[0].text) > 0
+    assert int(cell_of(built.files[0][EXECUTED_1], "time_ns").outputs[0].text) > 0
+
+
+def test_a_learners_notebook_is_as_if_nobody_had_run_it(built):
+    for name in "01_one", "02_two":
+        unrun, executed = (
+            nbformat.reads(built.files[0][f"{folder}/{name}.ipynb"].decode(), as_version=4)
+            for folder in ("notebooks", "tests/executed")
+        )
+        for cell, run in zip(unrun.cells, executed.cells, strict=True):
+            assert (cell.source, cell.id, cell.metadata) == (run.source, run.id, run.metadata)
+            if cell.cell_type == "code":
+                assert (cell.outputs, cell.execution_count) == ([], None)
+                assert run.execution_count
+                assert "jupyter" not in cell.metadata
 
 
 def test_the_stored_reports_are_passed_in_the_solution_and_not_attempted_for_the_learner(built):
     for path, status in (
         ("solutions/01_one.ipynb", "passed"),
-        (
-            "notebooks/01_one.ipynb",
-            "not attempted",
-        ),
+        (EXECUTED_1, "not attempted"),
     ):
         for text, name in ("check(double)", "double"), ('"1.1"', "1.1"):
             (output,) = cell_of(built.files[0][path], text).outputs
@@ -372,7 +388,7 @@ def test_the_stored_reports_are_passed_in_the_solution_and_not_attempted_for_the
 
 
 def test_streams_are_in_one_piece_each_between_other_outputs(built):
-    outputs = cell_of(built.files[0]["notebooks/01_one.ipynb"], "range(50)").outputs
+    outputs = cell_of(built.files[0][EXECUTED_1], "range(50)").outputs
     assert [o.get("name", o.output_type) for o in outputs] == [
         "stdout",
         "stderr",
@@ -384,18 +400,11 @@ def test_streams_are_in_one_piece_each_between_other_outputs(built):
 
 
 def test_cells_run_in_the_notebooks_folder_with_its_figures_and_progress_in_memory(built):
-    for folder in "notebooks", "solutions":
+    for folder in "tests/executed", "solutions":
         outputs = cell_of(built.files[0][f"{folder}/01_one.ipynb"], "range(50)").outputs
         state_and_folder, backend = outputs[-1].text.splitlines()
-        assert state_and_folder == f"'' {folder}"
+        assert state_and_folder == f"'' {Path(folder).name}"
         assert backend != "agg"
-
-
-def test_outputs_are_hidden_from_the_learner_until_the_cell_is_run():
-    made = lesson("# %% [markdown]\n# text\n\n# %%\n1 + 1\n")
-    text, code = made.learner.cells
-    assert code.metadata == {"jupyter": {"outputs_hidden": True}}
-    assert text.metadata == made.solved.cells[1].metadata == {}
 
 
 def test_widgets_versions_and_times_are_not_stored(built):
@@ -403,19 +412,20 @@ def test_widgets_versions_and_times_are_not_stored(built):
         notebook = json.loads(content)
         assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
         assert notebook["metadata"]["language_info"] == {"name": "python"}
-        assert all(set(cell["metadata"]) <= {"tags", "jupyter"} for cell in notebook["cells"])
+        assert all(set(cell["metadata"]) <= {"tags"} for cell in notebook["cells"])
         assert b"widget-view" not in content
-    outputs = cell_of(built.files[0]["notebooks/01_one.ipynb"], "IntSlider").outputs
+    outputs = cell_of(built.files[0][EXECUTED_1], "IntSlider").outputs
     assert [output.get("text") for output in outputs] == ["still here\n"]
 
 
 def test_the_files_are_valid_and_as_nbformat_writes_them(built):
-    for content in built.files[0].values():
+    for path, content in built.files[0].items():
         notebook = nbformat.reads(content.decode(), as_version=4)
         nbformat.validate(notebook)
         assert nbformat.writes(notebook) + "\n" == content.decode()
         counts = [c.execution_count for c in notebook.cells if c.cell_type == "code"]
-        assert counts == list(range(1, len(counts) + 1))
+        unrun = path.startswith("notebooks/")
+        assert counts == [None if unrun else n for n in range(1, len(counts) + 1)]
 
 
 def test_pieces_of_a_stream_in_any_order_give_the_same():
@@ -439,7 +449,7 @@ def test_a_failing_cell_is_named_and_not_even_the_other_lesson_is_written(tmp_pa
     with pytest.raises(BuildError) as caught:
         build(root, [], KNOWN)
     assert str(caught.value) == (
-        "notebooks/02_two.ipynb, cell 3 (print(5)): ZeroDivisionError: division by zero"
+        "tests/executed/02_two.ipynb, cell 3 (print(5)): ZeroDivisionError: division by zero"
     )
     assert stored(root) == {}
     assert not (root / ".build").exists()
@@ -550,7 +560,7 @@ def edit_source(root: Path) -> None:
 def test_a_notebook_as_last_built_is_written_over_without_git(plain):
     build(plain, [], KNOWN)
     edit_source(plain)
-    assert [verb for _, verb, _ in build(plain, [], KNOWN)] == 2 * ["written"] + 2 * ["unchanged"]
+    assert [verb for _, verb, _ in build(plain, [], KNOWN)] == 3 * ["written"] + 3 * ["unchanged"]
     assert b"One, better" in (plain / "notebooks/01_one.ipynb").read_bytes()
 
 
@@ -579,14 +589,16 @@ def test_committed_works_in_a_folder_of_a_repository(plain, tmp_path):
     (plain / ".build/manifest.json").unlink()
     inner = tmp_path / "inner"
     inner.mkdir()
-    for folder in "notebooks", "solutions":
+    for folder in "notebooks", "solutions", "tests":
         (plain / folder).rename(inner / folder)
     commit_all(tmp_path)
-    assert len(build(inner, [], KNOWN)) == 4
+    assert len(build(inner, [], KNOWN)) == 6
 
 
 @pytest.mark.parametrize("repository", [True, False])
-@pytest.mark.parametrize("path", ["notebooks/01_one.ipynb", "solutions/02_two.ipynb"])
+@pytest.mark.parametrize(
+    "path", ["notebooks/01_one.ipynb", "tests/executed/01_one.ipynb", "solutions/02_two.ipynb"]
+)
 def test_changed_notebooks_stop_the_build_before_anything_is_executed_or_written(
     plain, no_kernel, repository, path
 ):
@@ -646,15 +658,15 @@ def test_work_saved_while_the_build_executes_is_kept(plain, monkeypatch):
 def test_another_lesson_builds_beside_a_changed_notebook(plain):
     build(plain, [], KNOWN)
     work = add_work(plain)
-    assert len(build(plain, ["02_two"], KNOWN)) == 2
+    assert len(build(plain, ["02_two"], KNOWN)) == 3
     assert (plain / "notebooks/01_one.ipynb").read_bytes() == work
 
 
 def test_no_part_of_a_file_is_left_behind(plain):
     build(plain, [], KNOWN)
     files = {path.relative_to(plain).as_posix() for path in plain.rglob("*") if path.is_file()}
-    names = ["notebooks/01_one.ipynb", "notebooks/02_two.ipynb"]
-    names += ["solutions/01_one.ipynb", "solutions/02_two.ipynb"]
+    lessons = "01_one", "02_two"
+    names = [f"{folder}/{name}.ipynb" for folder in building.FOLDERS for name in lessons]
     sources = ["solutions/01_one.py", "solutions/02_two.py"]
     assert files == {*names, *sources, ".build/manifest.json"}
 
@@ -680,7 +692,7 @@ def timed(tmp_path, monkeypatch):
 
 
 def outputs_of(root: Path, text: str) -> list:
-    return cell_of((root / "notebooks/01_one.ipynb").read_bytes(), text).outputs
+    return cell_of((root / EXECUTED_1).read_bytes(), text).outputs
 
 
 def test_only_a_volatile_cell_keeps_its_outputs(timed):
@@ -741,15 +753,11 @@ def fake_registry(monkeypatch):
 def test_the_command_prints_a_line_for_each_notebook(plain, capsys):
     assert main(["01", "02_two"], plain) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert re.fullmatch(r"notebooks/01_one.ipynb  written  \d+\.\d s", lines[0])
-    before = (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns
-    before = (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns
     before = (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns
     assert main(["02"], plain) == 0
     assert re.match(r"notebooks/02_two.ipynb  unchanged  \d", capsys.readouterr().out)
-    assert (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns == before
-    assert (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns == before
     assert (plain / "notebooks/02_two.ipynb").stat().st_mtime_ns == before
 
 
@@ -824,6 +832,19 @@ def test_each_difference_is_named(plain, edit, difference):
     (found,) = out_of_step(plain, KNOWN)
     assert found.startswith("solutions/01_one.ipynb")
     assert found.endswith(difference)
+
+
+@pytest.mark.parametrize(
+    "run", [{"execution_count": 1}, {"outputs": [new_output("stream", text="2")]}]
+)
+def test_a_learners_notebook_that_was_run_is_named(tmp_path, monkeypatch, run):
+    monkeypatch.setattr(building, "execute", lambda notebook, folder: None)
+    root = make_root(tmp_path, _01_one="# %%\nprint(2)\n")
+    build(root, [], KNOWN)
+    for folder in building.FOLDERS:
+        change(root, f"{folder}/01_one.ipynb", lambda nb: nb.cells[0].update(run))
+    (found,) = out_of_step(root, KNOWN)
+    assert found == "notebooks/01_one.ipynb, cell 1 (print(2)): has been run"
 
 
 def test_missing_orphaned_unreadable_and_unbuildable_are_named(plain):

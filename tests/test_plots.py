@@ -1,5 +1,9 @@
 """Every figure comes out as a picture with a description, the same bytes each time."""
 
+import base64
+import re
+from itertools import combinations
+
 import IPython.display
 import matplotlib
 import numpy as np
@@ -8,11 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from nbformat import NotebookNode
 
 from tests.contrast import contrast
 from utils import plots
+from utils.authoring.figures import figure_in
+from utils.data import colour_names
+from utils.plots.shared import node
 
 rng = np.random.default_rng(0)
+LONG = [*sorted(colour_names()[0].names, key=len)[-23:], "greenishpurplishbrownish", "a b"]
 FIGURES = {
     "cell_diagram": lambda: plots.cell_diagram(),
     "unrolled": lambda: plots.unrolled("aba"),
@@ -26,6 +36,7 @@ FIGURES = {
     "provenance": lambda: plots.provenance([np.tril(np.ones((3, 3)))] * 2, ["all", "cut"]),
     "three_shapes": lambda: plots.three_shapes(),
     "swatches": lambda: plots.swatches(["red", "blue"], np.eye(3)[[0, 2]]),
+    "swatches with long names": lambda: plots.swatches(LONG, np.zeros((len(LONG), 3))),
     "memory": lambda: plots.memory([rng.uniform(-1, 1, (3, 4))] * 2, ["tan", "red"]),
     "strips": lambda: plots.strips(["a b", "c"], [np.eye(3), np.eye(3)[:1]]),
     "one_update": lambda: plots.one_update(3),
@@ -55,24 +66,22 @@ FIGURES = {
 
 @pytest.fixture(autouse=True)
 def shown(monkeypatch):
-    """The (data, metadata) of all that was displayed."""
+    """The data of all that was displayed."""
     matplotlib.use("agg")
     seen = []
-    monkeypatch.setattr(
-        IPython.display, "display", lambda data, raw, metadata: seen.append((data, metadata))
-    )
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: seen.append(data))
     return seen
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_a_figure_is_a_picture_with_a_description(draw, shown):
     draw()
-    ((data, metadata),) = shown
-    assert data["image/png"].startswith(b"\x89PNG")
-    alt = metadata["image/png"]["alt"]
-    assert len(alt) > 30
-    assert data["text/plain"] == f"Figure: {alt}"
-    assert 300 < metadata["image/png"]["width"] < 1000  # as wide as a notebook
+    (data,) = shown
+    figure = figure_in(NotebookNode(data=data))
+    assert base64.b64decode(figure.png).startswith(b"\x89PNG")
+    assert len(figure.alt) > 30
+    assert data["text/plain"] == f"Figure: {figure.alt}"
+    assert 300 < int(re.search(r'width="(\d+)"', data["text/html"])[1]) < 1000  # a notebook's
     assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
 
 
@@ -102,4 +111,35 @@ def test_the_same_figure_gives_the_same_bytes(shown):
 
 def test_values_stand_in_the_nodes(shown):
     FIGURES["unrolled with values"]()
-    assert "h 0, 3, 4" in shown[0][1]["image/png"]["alt"]
+    assert "h 0, 3, 4" in shown[0]["text/plain"]
+
+
+@pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+def test_no_text_lies_on_another(draw, monkeypatch):
+    overlapping = []
+
+    def look(figure, *args, **kwargs):
+        figure.canvas.draw()
+        texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        texts = [t for t in texts if not t.get_text().endswith("\n")]  # which leaves room below
+        for a, b in combinations(texts, 2):
+            shared = Bbox.intersection(a.get_window_extent(), b.get_window_extent())
+            if shared and min(shared.size) > 1:
+                overlapping.append((a.get_text(), b.get_text()))
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    draw()
+    assert overlapping == []
+
+
+def test_x_h_and_o_differ_without_their_hues():
+    """In grey, and by the corners of their nodes."""
+    x, o, h = (contrast(plots.COLOURS[kind]) for kind in "xoh")
+    assert o / x > 1.5
+    assert h / o > 1.5
+    _, ax = matplotlib.pyplot.subplots()
+    for place, kind in enumerate("xho"):
+        node(ax, 2 * place, 0, kind, "")
+    corners = {patch.get_boxstyle().rounding_size for patch in ax.patches}
+    matplotlib.pyplot.close()
+    assert len(corners) == 3

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from utils.authoring import slides
+from utils.authoring.figures import figure_in
 from utils.checks.registry import EXERCISES
 
 NAMES = [name for name in slides.lesson_names(slides.ROOT) if name[:2] in slides.LESSONS]
@@ -91,8 +92,7 @@ def test_the_index_links_to_all_lessons(pages):
 def test_figures_are_described(name, pages):
     page = Page((pages / f"{name}.html").read_text(encoding="utf-8"))
     outputs = [output for cell in CELLS[name] for output in cell.get("outputs", [])]
-    figures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert page.alts == [figure.metadata["image/png"]["alt"] for figure in figures]
+    assert page.alts == [figure.alt for figure in map(figure_in, outputs) if figure]
 
 
 @pytest.mark.parametrize("name", NAMES)

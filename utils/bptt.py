@@ -5,8 +5,11 @@ A state h_t is blamed twice: by the loss of its own step, and by the state after
     dh_t = do_t Wᵀ + da_{t+1} Vᵀ        da_t = dh_t * (1 - h_t²)
 
 The weights are the same at all steps, so their gradients are sums over the steps, and a sum of
-products is one matrix product: dU = Σ x_tᵀ da_t, dV = Σ h_{t-1}ᵀ da_t, db = Σ da_t,
-dW = Σ h_tᵀ do_t, dc = Σ do_t. Werbos (1990); Goodfellow et al. (2016), equations (10.17)-(10.28).
+products is one matrix product.
+
+    dU = Σ x_tᵀ da_t    dV = Σ h_{t-1}ᵀ da_t    db = Σ da_t    dW = Σ h_tᵀ do_t    dc = Σ do_t
+
+Werbos (1990); Goodfellow et al. (2016), equations (10.17)-(10.28).
 """
 
 import numpy as np
@@ -72,7 +75,7 @@ def gradient_flow(h, V):
 
 @checked(h_t="H", V="HH")
 def step_jacobian(h_t, V):
-    """∂h_t/∂h_{t-1} (H,H) for one h_t (H,): row i, column j is how h_t[j] follows h_{t-1}[i]."""
+    """The Jacobian (H,H) of one h_t (H,): row i, column j is how h_t[j] follows h_prev[i]."""
     return V * (1 - h_t**2)
 
 

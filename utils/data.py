@@ -122,7 +122,9 @@ def decode(ids, letters):
 def lagged_bits(T, B, rng):
     """Random bits x (T,B) and bits y (T,B) that depend on x of 3 and of 8 steps before.
 
-    P(y_t = 1) = 0.5 + 0.5 x_{t-3} - 0.25 x_{t-8}, the bits before the first step included.
+    The bits before the first step count too.
+
+        P(y_t = 1) = 0.5 + 0.5 x_{t-3} - 0.25 x_{t-8}
     """
     T, B = whole("T", T, 1), whole("B", B, 1)
     x = generator(rng).integers(0, 2, size=(T + 8, B))

@@ -62,8 +62,9 @@ def relative_error(got, expected):
 def rtrl(do, x, h0, h, params):
     """The grads of `bptt`, found forwards: S holds ∂h_t/∂θ, and do_t is all it meets of the loss.
 
-    θ is U, V and b stacked, so that a_t = [x_t, h_{t-1}, 1] θ; S is (B,H, D+H+1,H). With one step:
-    S_t = (1 - h_t²) (S_{t-1} V + ∂a_t/∂θ).
+    θ is U, V and b stacked; S is (B,H, D+H+1,H).
+
+        a_t = [x_t, h_{t-1}, 1] θ        S_t = (1 - h_t²) (S_{t-1} V + ∂a_t/∂θ)
     """
     U, V, _, W, _ = params
     D, H = U.shape

@@ -2,8 +2,8 @@
 
     h_t = tanh(x_t U + h_{t-1} V + b)        t = 1 … T, with the same U, V, b at each
 
-Only h_{t-1} V has to wait for the step before. x U does not, so it is one matrix product for all
-steps. Equations (10.8) and (10.9) of Goodfellow et al. (2016); Elman (1990).
+Only the product with V has to wait for the step before. x U does not, so it is one matrix product
+for all steps. Equations (10.8) and (10.9) of Goodfellow et al. (2016); Elman (1990).
 """
 
 from itertools import pairwise

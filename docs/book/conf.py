@@ -5,8 +5,8 @@ from utils.authoring.book import as_rst
 project = "The RNN workbook"
 html_title = project
 language = "en"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
-exclude_patterns = ["README.md"]  # the front page includes its parts
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_copybutton"]
+exclude_patterns = ["README.md", "notebooks"]  # parts of the front page; files to download
 smartquotes = False  # what is written is code, half of the time
 
 # Text and notebooks
@@ -14,6 +14,8 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
+
+copybutton_selector = ":is(div.cell_input, div.highlight-python, div.highlight-ipython3) pre"
 
 # The functions: their docstrings are plain text
 autodoc_typehints = "none"

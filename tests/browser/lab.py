@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -30,6 +31,12 @@ FLAGS = (
     "--disable-sync",
 )
 ACTIVE = "window.jupyterapp.shell.currentWidget.content.activeCell.model.id"
+MIDDLE_OF_TEXT = """line => {
+    const text = document.createRange(), all = line.getBoundingClientRect();
+    text.selectNodeContents(line);
+    const { right } = text.getBoundingClientRect();
+    return { x: right - all.left - 8, y: all.height / 2 };
+}"""
 FIGURE = "slider => slider.closest('.widget-interact').querySelector('img')?.src"
 
 
@@ -223,6 +230,14 @@ class Notebook:
         shown.scroll_into_view_if_needed()
         expect(shown).to_be_visible()
 
+    def type_over_the_dots(self, id, text):
+        """Double-click the `...` of a stub, type over it, and press Shift+Enter."""
+        dots = self.cell(id).locator(".cm-line", has_text=re.compile(r"^\s*\.\.\.$"))
+        dots.scroll_into_view_if_needed()
+        dots.dblclick(position=dots.evaluate(MIDDLE_OF_TEXT))
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Shift+Enter")
+
     def replace_line(self, id, old, new):
         """Click the line that has `old` in it, type `new` over it, and press Shift+Enter."""
         self.cell(id).locator(".cm-line", has_text=old).click()
@@ -250,8 +265,20 @@ class Notebook:
             self.wait_idle()
         raise AssertionError(f"{key} never got to {id}")
 
+    def descriptions(self, count):
+        """What the pictures among the outputs, `count` of them, say to who can't see them."""
+        pictures = self.page.locator(".jp-OutputArea-output img")
+        expect(pictures).to_have_count(count)
+        return pictures.evaluate_all("all => all.map(image => image.alt)")
+
     def sliders(self):
         return self.page.get_by_role("slider").all()
+
+    def cut_labels(self):
+        """The labels beside sliders that are shown in part."""
+        return self.page.locator(".widget-interact .widget-label").evaluate_all(
+            "all => all.filter(l => l.scrollWidth > l.clientWidth).map(l => l.textContent)"
+        )
 
     def move(self, slider):
         """Press keys on a slider; after each its number and the figure below it have changed."""

@@ -4,9 +4,11 @@ import re
 
 from playwright.sync_api import expect
 
+from utils.authoring.figures import figure_in
 from utils.checks.cell import CELL_FORWARD
 
 LESSON_0, LESSON_1 = "notebooks/00_start_here.ipynb", "notebooks/01_rnn_cell.ipynb"
+LESSON_2 = "notebooks/02_sequence_unrolling.ipynb"
 EXERCISE = "exercise-cell-forward"
 
 
@@ -16,7 +18,7 @@ def test_exercise_1_1_first_wrong_then_right(open_notebook):
     notebook = open_notebook(LESSON_1)
     notebook.run_all()
     notebook.see(EXERCISE, "○ not attempted")
-    notebook.replace_line(EXERCISE, "your code here", "return np.tanh(x_t @ U + h_prev @ V.T + b)")
+    notebook.type_over_the_dots(EXERCISE, "return np.tanh(x_t @ U + h_prev @ V.T + b)")
     notebook.see(EXERCISE, "✗ not yet")
     notebook.see(EXERCISE, mistake.hint)
     notebook.replace_line(EXERCISE, "return", "return np.tanh(x_t @ U + h_prev @ V + b)")
@@ -29,6 +31,32 @@ def test_exercise_1_1_first_wrong_then_right(open_notebook):
         for row, status in (("1.1 cell_forward", "✓ passed"), ("1.2 readout", "○ not attempted")):
             expect(notebook.page.get_by_role("row", name=row)).to_contain_text(status)
         expect(notebook.page.get_by_text(re.compile(r"^1 of \d+ exercises passed"))).to_be_visible()
+
+
+def test_sliders_in_a_notebook_that_is_opened_again(open_notebook):
+    """The figures before it are there, and above what is left of it stands what to do."""
+    notebook = open_notebook(LESSON_2)
+    notebook.run_all()
+    figures = [output for output in notebook.outputs() if figure_in(output)]
+    notebook.save()
+    notebook.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    notebook = open_notebook(LESSON_2)
+    expect(notebook.page.get_by_text("Error displaying widget").first).to_be_visible()
+    expect(notebook.page.get_by_text("After a restart, run it again")).to_be_visible()
+    assert all(notebook.descriptions(len(figures)))
+
+
+def test_slips_are_answered_in_plain_words(open_notebook):
+    """A letter without quotes; a line typed over the stub at the left margin."""
+    notebook = open_notebook(LESSON_1)
+    notebook.run_all()
+    question = next(c["id"] for c in notebook.cells() if c["id"].startswith("question-"))
+    notebook.replace_line(question, "your answer here", "a")
+    notebook.see(question, "Write your letter in quotes")
+    notebook.cell(EXERCISE).locator(".cm-line", has_text="your code here").click(click_count=3)
+    notebook.page.keyboard.type("return np.tanh(x_t @ U + h_prev @ V + b)")
+    notebook.page.keyboard.press("Shift+Enter")
+    notebook.see(EXERCISE, "stands outside your function: put four spaces in front of it.")
 
 
 def test_a_hint_opens_with_the_mouse(open_notebook):
@@ -69,8 +97,8 @@ def test_the_first_lesson_without_a_mouse(open_notebook):
     notebook = open_notebook(LESSON_0)
     keyboard = notebook.page.keyboard
     for id, downs, text, seen in (
-        ("question-0-1", 2, '"b"', "✓ passed"),
-        ("exercise-add-bias", 2, "return z - b", "✗ not yet"),
+        ("question-0-1", 3, '"b"', "✓ passed"),
+        ("exercise-add-bias", 3, "return z - b", "✗ not yet"),
     ):
         notebook.press_until("Shift+Enter", id)
         keyboard.press("Enter")

@@ -4,9 +4,10 @@ Everything is put together in .build/book/source and built from there by Sphinx,
 in docs/book/, into .build/book/html. No notebook is executed and no original is touched. What of a
 lesson becomes its page:
 
-- The solved notebook, with its outputs as stored; a figure brings its description along.
+- The solved notebook, with its outputs as stored.
 - At an exercise or question the learner's stub, then the solution or the answer behind a toggle.
-- Where the notebook has a slider, a word that it has. One title a page.
+- Where the notebook has a slider, a word that it has. One title a page. Not the first code cell,
+  which gets the tools.
 
 A link that leads nowhere, an image without a description, or a page that asks for anything from
 another address stops the build.
@@ -28,6 +29,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from utils.authoring import mathjax
+from utils.authoring.anywhere import is_first
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
 from utils.authoring.source import BuildError
 
@@ -43,10 +45,11 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")  # all that the pages u
 NOTE = """:::{{admonition}} For reading
 :class: note
 Nothing runs on this page. To do the lesson, [set the workbook up](../README.md#start)
-and open `my-notebooks/{name}.ipynb`.
+and open `my-notebooks/{name}.ipynb`. Here it is to download:
+{{download}}`{name}.ipynb <notebooks/{name}.ipynb>`.
 :::"""
 SLIDER = "*In the notebook you move this with sliders.*"
-STUCK = re.compile(r"read the\s+solution in `solutions/\w+\.ipynb`")
+STUCK = re.compile(r"read the[\s>]+solution in[\s>]+`solutions/\w+\.ipynb`")
 TITLE = re.compile(r"(?s:^```.*?^```)|^# ", re.M)  # or code, in which that is a comment
 # what a link is not: code, in fences or in the line
 LINK = re.compile(
@@ -97,6 +100,8 @@ def lesson_page(name: str, learner: NotebookNode, solved: NotebookNode) -> Noteb
     """The notebook that Sphinx makes a lesson's page of."""
     cells = []
     for ours, theirs in zip(solved.cells, learner.cells, strict=True):
+        if is_first(ours):
+            continue
         if ours.cell_type == "markdown":
             text = STUCK.sub("open the solution below", ours.source)
             cells.append(new_markdown_cell(TITLE.sub(lower, text) if cells else text))
@@ -105,7 +110,7 @@ def lesson_page(name: str, learner: NotebookNode, solved: NotebookNode) -> Noteb
         elif re.search(r"\binteract\(", ours.source):
             cells += [new_code_cell(ours.source), new_markdown_cell(SLIDER)]
         else:
-            cells.append(new_code_cell(ours.source, outputs=ours.outputs, metadata=figure(ours)))
+            cells.append(new_code_cell(ours.source, outputs=ours.outputs))
     title, _, rest = cells[0].source.partition("\n")
     cells[0].source = "\n".join([title, "", NOTE.format(name=name), rest])
     for number, cell in enumerate(cells):  # the same at each build
@@ -136,19 +141,6 @@ def task_cells(task: dict, stub: str, solved: NotebookNode) -> list[NotebookNode
         return [new_code_cell(stub), new_markdown_cell(f"{toggle}\n\n</details>"), report]
     end = new_markdown_cell("</details>")
     return [new_code_cell(stub), new_markdown_cell(toggle), report, end]
-
-
-def figure(cell: NotebookNode) -> dict:
-    """The metadata by which a cell's figure gets its description.
-
-    Raises BuildError for a figure without one, and for a second figure.
-    """
-    drawn = [output for output in cell.outputs if "image/png" in output.get("data", {})]
-    alts = [output.metadata.get("image/png", {}).get("alt", "") for output in drawn]
-    if len(alts) > 1 or "" in alts:
-        reason = "one figure a cell, shown with plots.show(figure, description)"
-        raise BuildError(f"the cell that begins {cell.source[:60]!r}: {reason}")
-    return {"mystnb": {"image": {"alt": alts[0]}}} if alts else {}
 
 
 def module_page(module: str) -> str:
@@ -197,6 +189,7 @@ def prepare(source: Path, repository: str) -> None:
     pages = site_pages()
     shutil.rmtree(source, ignore_errors=True)
     (source / "api").mkdir(parents=True)
+    (source / "notebooks").mkdir()
 
     def copy(path: str, name: str) -> None:
         text = (ROOT / path).read_text(encoding="utf-8")
@@ -213,6 +206,7 @@ def prepare(source: Path, repository: str) -> None:
         learner, solved = (
             read_notebook(ROOT / folder / f"{name}.ipynb") for folder in ("notebooks", "solutions")
         )
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", source / "notebooks")  # to download
         page = lesson_page(name, learner, solved)
         for cell in page.cells:
             if cell.cell_type == "markdown":

@@ -1,8 +1,9 @@
 """Build the notebooks: `python -m utils.authoring.build [NAME ...] [--fresh]`, or `make build`.
 
-Each solutions/NN_name.py becomes notebooks/NN_name.ipynb (the learner's, with stubs) and
-solutions/NN_name.ipynb (solved), both executed. All of them are executed and verified before the
-first is written, and nobody's changes are written over.
+Each solutions/NN_name.py becomes notebooks/NN_name.ipynb (the learner's, with stubs and never run),
+tests/executed/NN_name.ipynb (the same with its outputs, for nbval to compare) and
+solutions/NN_name.ipynb (solved and executed). All are executed and verified before the first is
+written, and nobody's changes are written over.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from utils.authoring import anywhere
 from utils.authoring.execution import clean, execute, keep_volatile, verify
 from utils.authoring.source import (
     BuildError,
@@ -34,18 +36,27 @@ from utils.authoring.source import (
 
 ROOT = Path(__file__).parents[2]
 LESSON_FILE = "[0-9][0-9]_*"
+FOLDERS = ("notebooks", "tests/executed", "solutions")
 MANIFEST = ".build/manifest.json"
 AT_A_TIME = 2
 COMPARED = ("id", "cell_type", "source", "metadata")
 
 
 class Job(NamedTuple):
-    """One notebook to build: its path from the root, and the status its reports must show."""
+    """One notebook to execute, the status its reports must show, and the files it becomes.
+
+    Paths are from the root: `path` gets the executed notebook, `unrun`, if any, the one not run.
+    """
 
     path: str
     notebook: NotebookNode
     tasks: dict[str, Task]
     status: str
+    unrun: str = ""
+
+    @property
+    def paths(self) -> list[str]:
+        return [self.unrun, self.path] if self.unrun else [self.path]
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
@@ -85,10 +96,10 @@ def build(
     """
     lessons = [(name, load(root, name, known)) for name in select(names, lesson_names(root))]
     jobs = [job for name, lesson in lessons for job in lesson_jobs(name, lesson)]
-    paths = [job.path for job in jobs]
+    paths = [path for job in jobs for path in job.paths]
     refuse_changed(root, paths)
     for path in paths:
-        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         futures = [pool.submit(run, job, root, fresh) for job in jobs]
         try:
@@ -99,7 +110,8 @@ def build(
     refuse_changed(root, paths)  # again: executing takes a while, and somebody may have saved
     return [
         (path, write(root, path, content), seconds)
-        for path, (content, seconds) in zip(paths, built, strict=True)
+        for contents, seconds in built
+        for path, content in contents.items()
     ]
 
 
@@ -128,24 +140,26 @@ def load(root: Path, name: str, known: Known) -> Lesson:
         text = (root / source_path(name)).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BuildError(f"{source_path(name)}: not UTF-8: {error}") from None
-    return read_lesson(text, name, known)
+    return anywhere.complete(read_lesson(text, name, known), name, anywhere.project(root))
 
 
 def lesson_jobs(name: str, lesson: Lesson) -> list[Job]:
-    """The two notebooks to build for a lesson."""
+    """The two notebooks to execute for a lesson."""
+    unrun, executed, solved = (f"{folder}/{name}.ipynb" for folder in FOLDERS)
     return [
-        Job(f"notebooks/{name}.ipynb", lesson.learner, lesson.tasks, "not attempted"),
-        Job(f"solutions/{name}.ipynb", lesson.solved, lesson.tasks, "passed"),
+        Job(executed, lesson.learner, lesson.tasks, "not attempted", unrun),
+        Job(solved, lesson.solved, lesson.tasks, "passed"),
     ]
 
 
-def run(job: Job, root: Path, fresh: bool) -> tuple[bytes, float]:
-    """Execute and verify one notebook; returns the file's content and the seconds it took.
+def run(job: Job, root: Path, fresh: bool) -> tuple[dict[str, bytes], float]:
+    """Execute and verify one notebook; returns its files' contents and the seconds it took.
 
     Raises BuildError with file, cell and reason.
     """
     start = time.perf_counter()
     target = root / job.path
+    contents = {path: as_bytes(job.notebook) for path in job.paths}  # as it is before it is run
     try:
         execute(job.notebook, target.parent)
         verify(job.notebook, job.tasks, job.status)
@@ -155,8 +169,13 @@ def run(job: Job, root: Path, fresh: bool) -> tuple[bytes, float]:
     if stored:
         keep_volatile(job.notebook, stored)
     clean(job.notebook)
-    content = nbformat.writes(job.notebook) + "\n"
-    return content.encode(), time.perf_counter() - start
+    contents[job.path] = as_bytes(job.notebook)
+    return contents, time.perf_counter() - start
+
+
+def as_bytes(notebook: NotebookNode) -> bytes:
+    """A notebook as it stands in its file."""
+    return (nbformat.writes(notebook) + "\n").encode()
 
 
 def refuse_changed(root: Path, paths: list[str]) -> None:
@@ -224,7 +243,8 @@ def out_of_step(root: Path, known: Known | None = None) -> list[str]:
     """What differs between the notebooks on disk and the sources, outputs aside. Executes nothing.
 
     One line each: a source that can't be built, a notebook that is missing, has no source, or has
-    another cell source, id, metadata or tag than a rebuild would have.
+    another cell source, id, metadata or tag than a rebuild would have, and one in notebooks/ that
+    has been run.
     """
     known = known or registry()
     try:
@@ -239,8 +259,11 @@ def out_of_step(root: Path, known: Known | None = None) -> list[str]:
             differences.append(str(error))
             continue
         for job in jobs:
-            differences += compare(root, job)
-    for folder in ("notebooks", "solutions"):
+            for path in job.paths:
+                differences += compare(root, path, job.notebook)
+            if job.unrun:
+                differences += been_run(root, job.unrun)
+    for folder in FOLDERS:
         for path in sorted((root / folder).glob(f"{LESSON_FILE}.ipynb")):
             # not "01_rnn_cell-Copy1": a copy made in JupyterLab is the learner's own business
             if re.fullmatch(r"\w+", path.stem) and path.stem not in names:
@@ -248,26 +271,35 @@ def out_of_step(root: Path, known: Known | None = None) -> list[str]:
     return differences
 
 
-def compare(root: Path, job: Job) -> list[str]:
+def compare(root: Path, path: str, rebuilt: NotebookNode) -> list[str]:
     """What differs between one notebook on disk and its rebuild, outputs aside."""
-    if not (root / job.path).exists():
-        return [f"{job.path}: missing; run the build"]
-    stored = read_notebook(root / job.path)
+    if not (root / path).exists():
+        return [f"{path}: missing; run the build"]
+    stored = read_notebook(root / path)
     if stored is None:
-        return [f"{job.path}: can't be read as a notebook"]
-    rebuilt = job.notebook
+        return [f"{path}: can't be read as a notebook"]
     differences = []
     if stored.metadata != rebuilt.metadata:
-        differences.append(f"{job.path}: the notebook's metadata differ")
+        differences.append(f"{path}: the notebook's metadata differ")
     if len(stored.cells) != len(rebuilt.cells):
         counts = f"{len(stored.cells)} cells, its source gives {len(rebuilt.cells)}"
-        differences.append(f"{job.path}: has {counts}")
+        differences.append(f"{path}: has {counts}")
     for number, (old, new) in enumerate(zip(stored.cells, rebuilt.cells, strict=False), start=1):
         keys = [key for key in COMPARED if old.get(key) != new[key]]
         if keys:
             label = cell_label(number, new.source)
-            differences.append(f"{job.path}, {label}: differs in {', '.join(keys)}")
+            differences.append(f"{path}, {label}: differs in {', '.join(keys)}")
     return differences
+
+
+def been_run(root: Path, path: str) -> list[str]:
+    """Which cells of a notebook on disk have an output or a number; none if it can't be read."""
+    notebook = read_notebook(root / path) if (root / path).exists() else None
+    return [
+        f"{path}, {cell_label(number, cell.source)}: has been run"
+        for number, cell in enumerate(notebook.cells if notebook else [], start=1)
+        if cell.get("outputs") or cell.get("execution_count")
+    ]
 
 
 def read_notebook(path: Path) -> NotebookNode | None:

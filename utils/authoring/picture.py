@@ -6,6 +6,7 @@ It is a figure of lesson 2 as it stands in the solved notebook: names read lette
 import base64
 
 from utils.authoring.build import ROOT, read_notebook
+from utils.authoring.figures import figure_in
 
 PICTURE = ROOT / "docs" / "reader.png"
 
@@ -14,9 +15,9 @@ def picture() -> bytes:
     """The first figure of lesson 2 that shows what was painted after each letter."""
     for cell in read_notebook(ROOT / "solutions/02_sequence_unrolling.ipynb").cells:
         for output in cell.get("outputs", []):
-            description = output.get("metadata", {}).get("image/png", {}).get("alt", "")
-            if "painted after each letter" in description:
-                return base64.b64decode(output.data["image/png"])
+            figure = figure_in(output)
+            if figure and "painted after each letter" in figure.alt:
+                return base64.b64decode(figure.png)
     raise LookupError("lesson 2 has no figure of names painted letter by letter")
 
 

@@ -35,7 +35,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from utils.authoring import mathjax
+from utils.authoring.anywhere import is_first
 from utils.authoring.build import ROOT, lesson_names, out_of_step, read_notebook
+from utils.authoring.figures import Figure, figure_in
 
 TARGET = ROOT / ".build" / "slides"
 REVEAL = Path(sysconfig.get_path("purelib"), "sphinx_revealjs", "_static", "revealjs")
@@ -321,12 +323,11 @@ def cut(lines: list[str], most: int = MOST_LINES) -> list[list[str]]:
     return [*parts, lines]
 
 
-def figure_block(output: NotebookNode, code: str) -> Block:
-    png = "".join(output.data["image/png"].split())
-    header = base64.b64decode(png[:48])
+def figure_block(figure: Figure, code: str) -> Block:
+    header = base64.b64decode(figure.png[:48])
     width, height = (int.from_bytes(header[i : i + 4], "big") for i in (16, 20))
-    alt = escape(output.metadata.get("image/png", {}).get("alt", ""))
-    html = f'<div class="figure"><img alt="{alt}" src="data:image/png;base64,{png}"></div>'
+    address = f"data:image/png;base64,{figure.png}"
+    html = f'<div class="figure"><img alt="{escape(figure.alt)}" src="{address}"></div>'
     return Block("figure", html, min(0.8 * WIDTH * height / width, 350), [listing(code)])
 
 
@@ -338,6 +339,8 @@ def read_cells(notebook: NotebookNode) -> Deck:
     deck, setting_up = Deck(), True
     for cell, after in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
         slide_type = cell.metadata.get("slideshow", {}).get("slide_type", "")
+        if is_first(cell):
+            continue
         if setting_up and cell.cell_type == "code":  # the imports
             setting_up = False
         elif slide_type == "notes":
@@ -466,7 +469,7 @@ def solution(cell: NotebookNode) -> list[str]:
 
 def read_code(deck: Deck, cell: NotebookNode) -> None:
     """Add a code cell: its figures, or its code and what it printed."""
-    drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+    drawn = any(map(figure_in, cell.outputs))
     lines = cell.source.split("\n")
     if re.search(r"\b(interact|display)\b", cell.source) or len(lines) > 2 * MOST_LINES:
         if not drawn:
@@ -476,8 +479,8 @@ def read_code(deck: Deck, cell: NotebookNode) -> None:
             deck.add(code_block(part))
     for output in cell.outputs:
         data = output.get("data", {})
-        if "image/png" in data:
-            deck.add(figure_block(output, cell.source))
+        if figure := figure_in(output):
+            deck.add(figure_block(figure, cell.source))
         elif output.get("name") == "stdout":
             deck.add(code_block(output.text.rstrip("\n").split("\n"), "output"))
         elif "text/markdown" in data:

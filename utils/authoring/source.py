@@ -18,15 +18,14 @@ from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUBS = {"exercise": "...  # your code here", "question": "...  # your answer here"}
+# The dots stand alone on their line: a double click takes them all, and leaves the indentation.
+STUBS = {"exercise": ["# your code here", "..."], "question": ["# your answer here", "..."]}
 
 # Without version numbers: a build with another Python gives the same bytes.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# The learner is to guess first: JupyterLab shows an output once its cell has been run.
-HIDDEN = {"jupyter": {"outputs_hidden": True}}
 KEPT_KEYS = {"tags", "slideshow"}
 JUPYTEXT_KEYS = {"title", "cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}
 
@@ -89,8 +88,7 @@ def read_lesson(text: str, name: str, known: Known) -> Lesson:
         if task:
             tasks[id_] = task
         new_cell = NEW_CELL[cell.cell_type]
-        hidden = HIDDEN if cell.cell_type == "code" else {}
-        learner.append(new_cell(stub, id=id_, metadata=metadata | hidden))
+        learner.append(new_cell(stub, id=id_, metadata=metadata))
         solved.append(new_cell(answer, id=id_, metadata=metadata))
     return Lesson(
         new_notebook(cells=learner, metadata=METADATA),
@@ -238,12 +236,14 @@ def refuse_markers(source: str) -> None:
             raise BuildError("a solution marker outside a code cell", line=i)
 
 
-def replace_regions(source: str, regions: list[tuple[int, int]], stub: str | None = None) -> str:
-    """The source with each region replaced by a stub; without one, only the markers go."""
+def replace_regions(source: str, regions: list[tuple[int, int]], stub: list[str] | None = None):
+    """The source with each region replaced by a stub's lines; without one, only the markers go."""
     lines = source.split("\n")
     for begin, end in reversed(regions):
         indent = lines[begin][: len(lines[begin]) - len(lines[begin].lstrip())]
-        lines[begin : end + 1] = lines[begin + 1 : end] if stub is None else [indent + stub]
+        lines[begin : end + 1] = (
+            lines[begin + 1 : end] if stub is None else [indent + line for line in stub]
+        )
     return "\n".join(lines)
 
 

@@ -1180,8 +1180,8 @@ GRADIENT_FLOW = Exercise(
         ),
         Mistake(
             "slopes of the state before",
-            "The slopes are those of a step too early. On the way from h_t to h_{t+1}, which tanh "
-            "is passed?",
+            "The slopes are those of a step too early. On the way from h_t to the next "
+            "state, which tanh is passed?",
             _earlier_slopes,
         ),
         Mistake(

@@ -485,7 +485,7 @@ BUGS = (
     ),
     Bug(
         "carried before tanh",
-        "What is carried back is made of dh_t. V met h_{t-1} inside a_t, before tanh: which error "
+        "What is carried back is made of dh_t. V met h_prev inside a_t, before tanh: which error "
         "goes back through it?",
         _backwards(loop(lambda dh, da, slope, V: dh @ V.T)),
         "Its messengers leave the house before they have been through the narrow door.",
@@ -553,7 +553,7 @@ BUGS = (
     ),
     Bug(
         "slope of the state before",
-        "The slope of tanh is taken at h_{t-1}. Which state came out of this tanh?",
+        "The slope of tanh is taken at h_prev. Which state came out of this tanh?",
         _sloped(lambda h_prev, h: 1 - h_prev**2),
         "It looks up today's weather in yesterday's paper.",
     ),
@@ -597,7 +597,7 @@ BUGS = (
     ),
     Bug(
         "the two states swapped",
-        "The slope of tanh is taken at h_{t-1}, and dV pairs da_t with h_t: have the two states "
+        "The slope of tanh is taken at h_prev, and dV pairs da_t with h_t: have the two states "
         "changed places, perhaps on their way into `cell_backward`?",
         _states_swapped,
     ),
@@ -703,7 +703,7 @@ BUGS = (
     # W and c
     Bug(
         "dW from the state before",
-        "dW pairs do_t with h_{t-1}. Which state did W read out at step t?",
+        "dW pairs do_t with h_prev. Which state did W read out at step t?",
         _replaced(lambda p: {"W": product(p.h_prev, p.do)}),
         "It grades today's reader by yesterday's book.",
     ),

@@ -103,8 +103,8 @@ def _no_such_exercise(fn, name):
 def _reply(question, value):
     title = f"Question {question.number}"
     if value is Ellipsis or value is None:
-        kind = 'your letter, in quotes as in `"a"`,' if question.choices else "your number"
-        text = f"Put {kind} in place of `...`: a guess is fine, it is not graded."
+        how = 'letter in quotes, as in `"a"`' if question.choices else "number in place of `...`"
+        text = f"Write your {how}: a guess is fine, it is not graded."
         return Message("not attempted", title, text, ("question", question.number))
     given, problem = _read_answer(question, value)
     if problem:

@@ -5,7 +5,7 @@ from .bptt import backward_sweep, cell_backward_diagram, provenance, sizes_on_ar
 from .cell import cell_diagram, memory
 from .gates import gradient_flows, gru_diagram, losses_by_delay, lstm_diagram
 from .language_model import chances, learning, streams, swatch_rows
-from .shared import COLOURS, INK, TINTS, VALUES, show, swatches
+from .shared import COLOURS, INK, TINTS, VALUES, interact, show, swatches
 from .unroll import strips, three_shapes, unrolled
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "clipped_parts",
     "gradient_flows",
     "gru_diagram",
+    "interact",
     "ladder",
     "learning",
     "losses_by_delay",

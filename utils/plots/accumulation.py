@@ -87,8 +87,8 @@ def update_windows(loops, n_micro, epochs):
         left = sorted(set(range(total)).difference(*windows))
         for i, window in enumerate(windows):
             leaks = window[0] // n_micro != window[-1] // n_micro
-            kind = "x" if leaks else "ho"[i % 2]
-            _strip(ax, row, window, str(len(window)), TINTS[kind], COLOURS[kind])
+            kind, line = ("x", "--") if leaks else ("ho"[i % 2], "-")
+            _strip(ax, row, window, str(len(window)), TINTS[kind], COLOURS[kind], ls=line)
             ax.plot(window[-1] + 1, row - 0.43, "v", color=INK, markersize=7)
         for i in left:
             _strip(ax, row, [i], "", "white", GREY, hatch="////")
@@ -102,7 +102,7 @@ def update_windows(loops, n_micro, epochs):
     ax.set_yticks(range(len(loops)), list(loops))
     ax.set(xlim=(-0.1, total + 0.3), ylim=(len(loops) - 0.45, -0.75))
     ax.set_xlabel(
-        "counter of the micro-batch     ▼ update     dashed: a new epoch     hatched: left over"
+        "micro-batch    ▼ update    dashed: a new epoch, and what lies across    hatched: left over"
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -186,7 +186,7 @@ def three_sums(errors, T=6, B=4, k=2, chunk=3):
     )
 
 
-def _strip(ax, row, window, label, face, edge, hatch=None):
+def _strip(ax, row, window, label, face, edge, **look):
     """One window as a box over its micro-batches, with its size in it."""
     ax.add_patch(
         Rectangle(
@@ -196,7 +196,7 @@ def _strip(ax, row, window, label, face, edge, hatch=None):
             fc=face,
             ec=edge,
             lw=1.5,
-            hatch=hatch,
+            **look,
         )
     )
     middle = window[0] + len(window) / 2

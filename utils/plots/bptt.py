@@ -83,8 +83,8 @@ def cell_backward_diagram():
 def sizes_on_arrows(letters, jacobians, blame):
     """The unrolled network of a real name with measured sizes.
 
-    jacobians (T): the size of dh_t/dh_{t-1} on each arrow, also its width; blame (T): the size of
-    dL/dh_t, also the depth of the node's colour.
+    jacobians (T): the size of each step's Jacobian, on its arrow, also its width; blame (T): the
+    size of dL/dh_t, also the depth of the node's colour.
     """
     T, depth = len(letters), np.asarray(blame) / np.max(blame)
     blue, tint = (np.array(_rgb(c)) for c in (COLOURS["h"], TINTS["h"]))

@@ -6,7 +6,7 @@ from .shared import INK, VALUES, arrow, node, show
 
 
 def cell_diagram():
-    """One step of the network: x_t, h_{t-1} and b add up to a_t, tanh gives h_t, W reads it out."""
+    """One step of the network: x_t, the old memory and b make a_t, tanh h_t, W reads it out."""
     figure, ax = plt.subplots(figsize=(9, 3.6))
     ax.set(xlim=(0, 12.5), ylim=(0, 5), aspect="equal")
     ax.axis("off")

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .shared import COLOURS, GREY, INK, TINTS, show
+from .shared import COLOURS, GREY, INK, TINTS, fields, fill, show
 
 STYLES, LINES = ("o-", "s--"), (COLOURS["h"], COLOURS["error"])
 STREAMS = ("#fbe6bd", "#e4e4e4", "#ddd5f0", "#d8dda8")  # none of the colours of x, h and o
@@ -82,17 +82,11 @@ def learning(steps, curves, xlabel, ylabel, levels=None, log=False):
 
 def swatch_rows(titles, names, colours):
     """A row of coloured fields for each title, each field over its name: n lists of names."""
-    columns = max(map(len, names))
-    figure, axes = plt.subplots(len(names), columns, figsize=(9, 0.95 * len(names)), squeeze=False)
-    for row, title, texts, fields in zip(axes, titles, names, colours, strict=True):
+    figure, axes = fields(len(names), max(map(len, names)))
+    for row, title, texts, painted in zip(axes, titles, names, colours, strict=True):
         row[0].text(-0.12, 0.5, title, ha="right", va="center", fontsize=11, color=INK)
-        for ax in row:
-            ax.axis("off")
-        for ax, text, colour in zip(row, texts, fields, strict=False):
-            ax.add_patch(Rectangle((0, 0), 1, 1, color=colour, linewidth=0))
-            ax.set(xlim=(0, 1), ylim=(0, 1))
-            ax.set_title(_short(text), fontsize=9, y=-0.5)
-    figure.subplots_adjust(hspace=0.8, wspace=0.08)
+        for ax, text, colour in zip(row, texts, painted, strict=False):
+            fill(ax, colour, text)
     found = ". ".join(f"{t}: {', '.join(n)}" for t, n in zip(titles, names, strict=True))
     show(figure, f"Rows of coloured fields, each over its name. {found}.")
 
@@ -101,7 +95,3 @@ def _letter(ax, x, y, letter, fill):
     ax.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor=GREY, linewidth=0.8))
     seen = letter.replace(" ", "␣")
     ax.text(x + 0.5, y + 0.52, seen, ha="center", va="center", fontsize=12, color=INK)
-
-
-def _short(text, most=18):
-    return text if len(text) <= most else text[: most - 1] + "…"

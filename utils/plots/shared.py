@@ -1,25 +1,32 @@
 """What all figures share: the colours, the way to show one, nodes, arrows, fields of colour.
 
-x is pink, h is blue, o is green, as in the classic diagram of the unrolled network; the shades are
-those of Okabe and Ito (2008), which colour-blind readers tell apart. The error's vermilion is a
-little darker than theirs: formulas are written in it.
+x is pink, h is blue, o is green, as in the classic diagram of the unrolled network. The hues are
+those of Okabe and Ito (2008), all but pink darker: in grey, too, x is lighter than o and o than h,
+and formulas can be written in the error's vermilion. A node's corners are its second sign: square
+for x, rounded for h, none for o.
 """
 
+import base64
 import io
+import textwrap
+from html import escape
 
 import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-COLOURS = {"x": "#cc79a7", "h": "#0072b2", "o": "#009e73", "error": "#c04f00"}
+COLOURS = {"x": "#cc79a7", "h": "#00548c", "o": "#00805c", "error": "#c04f00"}
 TINTS = {"x": "#f6dfeb", "h": "#d6e8f5", "o": "#d3efe6"}
+CORNERS = {"x": 0, "h": 0.2, "o": 0.4}
 INK = "#222222"
 GREY = "#767676"
 VALUES = "PuOr"  # from -1 to 1; its two ends differ for every eye
 
 
 def show(figure, alt):
-    """Show a figure at the end of a cell, `alt` being its description for who can't see it."""
+    """Show a figure at the end of a cell, `alt` being its description for who can't see it.
+
+    As HTML, for JupyterLab gives a picture that comes as image/png no alternative text.
+    """
     from IPython.display import display
 
     image, dpi = io.BytesIO(), 160
@@ -28,32 +35,59 @@ def show(figure, alt):
     plt.close(figure)
     png = image.getvalue()
     width = int.from_bytes(png[16:20], "big")  # the PNG header says how wide it is
-    meta = {"alt": alt, "width": round(width * 96 / dpi)}
-    data = {"image/png": png, "text/plain": f"Figure: {alt}"}
-    display(data, raw=True, metadata={"image/png": meta})
+    address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    html = f'<img alt="{escape(alt)}" width="{round(width * 96 / dpi)}" src="{address}">'
+    display({"text/html": html, "text/plain": f"Figure: {alt}"}, raw=True)
+
+
+def interact(**controls):
+    """ipywidgets' `interact`, with labels that are not cut, and a word for who comes back to it.
+
+    A widget doesn't outlive its kernel: in a notebook that is opened again it has gone to sleep.
+    """
+    import ipywidgets
+    from IPython.display import display
+
+    wake = "Sliders move while the notebook runs. After a restart, run it again down to this cell."
+    display({"text/html": f"<small>{wake}</small>", "text/plain": wake}, raw=True)
+    for control in controls.values():
+        control.style.description_width = f"{0.6 * max(map(len, controls)) + 0.6}em"
+        control.layout.width = "30em"
+    return ipywidgets.interact(**controls)
 
 
 def swatches(names, rgb, columns=6):
     """Fields of the colours rgb (n,3) in rows, each over its name (n)."""
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(9, 0.95 * rows), squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
+    figure, axes = fields(-(-len(names) // columns), columns)
     for ax, name, colour in zip(axes.flat, names, rgb, strict=False):
-        ax.imshow(np.reshape(colour, (1, 1, 3)), aspect="auto", extent=(0, 1, 0, 1))
-        ax.set_title(name, fontsize=10, y=-0.55)
-    figure.subplots_adjust(hspace=0.75, wspace=0.08)
+        fill(ax, colour, name)
     show(figure, "Fields of colour, each over its name: " + ", ".join(names) + ".")
 
 
+def fields(rows, columns):
+    """A figure and its axes (rows,columns) with room for a field of colour and a name in each."""
+    figure, axes = plt.subplots(rows, columns, figsize=(9, 1.05 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    figure.subplots_adjust(hspace=1.0, wspace=0.08)
+    return figure, axes
+
+
+def fill(ax, colour, name):
+    """A field of colour over its name, which is cut where two lines do not hold it."""
+    ax.add_patch(Rectangle((0, 0), 1, 1, color=colour, linewidth=0))
+    lines = textwrap.fill(name, 15, max_lines=2, placeholder="…")
+    ax.text(0.5, -0.12, lines, fontsize=9, ha="center", va="top", color=INK)
+
+
 def node(ax, x, y, kind, label, width=1.3, height=0.8):
-    """A rounded box at (x, y) in the colours of its kind, "x", "h" or "o"."""
+    """A box at (x, y) in the colours and with the corners of its kind, "x", "h" or "o"."""
     ax.add_patch(
         FancyBboxPatch(
             (x - width / 2, y - height / 2),
             width,
             height,
-            boxstyle="round,pad=0,rounding_size=0.25",
+            boxstyle=f"round,pad=0,rounding_size={CORNERS[kind]}",
             facecolor=TINTS[kind],
             edgecolor=COLOURS[kind],
             linewidth=2,
