@@ -4,21 +4,26 @@ PYTHON ?= python3
 ARGS ?=
 
 BIN := .venv/bin
-READY := .venv/.ready
+LAB := .venv/.lab
+READY := .venv/.dev
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --dist loadscope
 export PYTHONUTF8 := 1
 # The matrices here are small: threads would spend their time waiting for each other.
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
+# A virtual environment can't be moved: one that was made in another place, or has lost its Python,
+# is made again.
+STALE := $(shell { grep -qF "$(CURDIR)/.venv/bin/" $(BIN)/pip && $(BIN)/python -c ""; } 2>/dev/null \
+  || echo stale)
 
-.PHONY: help lab test lint unit notebooks test-browser test-hub test-alone bench build grade slides book lock clean
+.PHONY: help lab test lint unit notebooks test-browser test-hub test-alone bench build grade slides \
+  book lock clean stale
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-lab: $(READY)  ## set up, then open JupyterLab on the first lesson (ARGS="--no-browser --port 8890")
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
-	  $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+lab: $(LAB)  ## set up, then open JupyterLab on the first lesson (ARGS="--no-browser --port 8890")
+	@$(BIN)/python -m utils.lab $(ARGS)
 
 test: lint unit notebooks  ## set up, then run everything that CI runs
 
@@ -66,7 +71,7 @@ book: $(READY)  ## the lessons to read: a site that needs no network -> .build/b
 	$(BIN)/python -m utils.authoring.book
 
 lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requirements.lock
-	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m pip install -qq uv
 	{ grep '^#' requirements.lock; grep ^torch== requirements.lock | $(BIN)/uv pip compile --quiet --universal \
 	  --fork-strategy fewest --python-version 3.11 --extra lab --extra dev --no-header --no-annotate --upgrade \
 	  --constraint - pyproject.toml | grep -vE '^(nvidia-|cuda-|triton)'; } > .venv/new.lock
@@ -75,23 +80,39 @@ lock: $(READY)  ## newest versions within the ranges of pyproject.toml -> requir
 clean:  ## remove the virtual environment and what tools left behind
 	rm -rf .venv .build .pytest_cache .ruff_cache .hypothesis .coverage
 
-# Set-up. On Linux PyPI's torch brings gigabytes of CUDA, which this workbook does not need: without
-# an NVIDIA card the CPU build is taken from PyTorch's own index, where that can be reached.
-$(READY): requirements.lock pyproject.toml
+# Set-up in two steps, one lock file: what a learner needs, and what the tests need as well.
+$(LAB): requirements.lock pyproject.toml $(STALE)
 	@command -v $(PYTHON) >/dev/null || { echo \
 	  "Python 3.11 to 3.14 is needed; there is no $(PYTHON). Install one." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 15) or sys.exit( \
 	  "Python 3.11 to 3.14 is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.12 lab" % v)'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
 	  "This Python has no venv module. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
-	  $(BIN)/python -m pip install --quiet --retries 1 --no-deps \
-	    --index-url https://download.pytorch.org/whl/cpu "$$(grep ^torch== requirements.lock)" \
-	    || echo "PyTorch's own index cannot be reached: taking torch from PyPI."; fi
-	$(BIN)/python -m pip install --quiet -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	@# JupyterLab's announcements would ask the network for news
-	@$(BIN)/jupyter labextension disable --level=sys_prefix \
-	  "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1
-	@touch $(READY)
+	@echo "Setting up .venv, which takes a minute or two."
+	@$(if $(STALE),$(PYTHON) -m venv --clear .venv)
+	@$(INSTALL_TORCH)
+	@command -v uv >/dev/null || $(PIP) uv 2>/dev/null || true
+	@$(call INSTALL,lab)
+	@touch $@
+
+$(READY): $(LAB)
+	@echo "Adding to .venv what tests and builds need."
+	@$(call INSTALL,lab$(COMMA)dev)
+	@touch $@
+
+# On Linux PyPI's torch brings gigabytes of CUDA, which this workbook does not need: without an
+# NVIDIA card the CPU build is taken from PyTorch's own index, where that can be reached.
+PIP = $(BIN)/python -m pip install -qq
+define INSTALL_TORCH
+if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+  $(PIP) --retries 1 --no-deps --index-url https://download.pytorch.org/whl/cpu \
+    "$$(grep ^torch== requirements.lock)" 2>/dev/null \
+    || echo "PyTorch's own index cannot be reached: taking torch from PyPI."; fi
+endef
+
+# uv is many times faster; pip goes on where uv can't, behind a mirror that only pip knows, say.
+COMMA := ,
+define INSTALL
+$$(command -v uv || echo $(BIN)/uv) pip install -qq --python $(BIN)/python -c requirements.lock \
+  -e ".[$(1)]" 2>/dev/null || $(PIP) -c requirements.lock -e ".[$(1)]"
+endef

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tomllib
 from email.message import Message
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from IPython.core.error import UsageError
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import utils
 from utils import environment
@@ -67,12 +69,61 @@ def test_this_environment_is_the_locked_one():
         assert installed[requirement.name].split("+")[0] == pinned(requirement.name)
 
 
+def closure(requirements):
+    """The names of all packages that these bring, as they say of themselves where installed."""
+    todo, seen = [Requirement(text) for text in requirements], {}
+    while todo:
+        requirement = todo.pop()
+        name, extras = canonicalize_name(requirement.name), {"", *requirement.extras}
+        new = extras - seen.get(name, set())
+        seen[name] = extras | seen.get(name, set())
+        for needed in map(Requirement, (new and metadata.requires(name)) or ()):
+            if not needed.marker or any(needed.marker.evaluate({"extra": e}) for e in new):
+                todo.append(needed)
+    return set(seen)
+
+
+@pytest.mark.parametrize("extras", [["lab"], ["lab", "dev"]], ids=["make lab", "make test"])
+def test_all_that_is_installed_is_in_the_lock(extras):
+    requirements = [*PROJECT["dependencies"], *(r for extra in extras for r in EXTRAS[extra])]
+    locked = {canonicalize_name(r.name) for r in LOCK}
+    cuda = {name for name in closure(requirements) if name.startswith(("nvidia", "cuda", "triton"))}
+    assert closure(requirements) - cuda <= locked
+
+
+def test_make_lab_installs_no_tests_and_make_test_all_that_is_in_the_lock():
+    here = {canonicalize_name(r.name) for r in LOCK if not r.marker or r.marker.evaluate()}
+    learner = closure([*PROJECT["dependencies"], *EXTRAS["lab"]])
+    assert {"numpy", "torch", "jupyterlab", "ipywidgets"} <= learner
+    assert not learner & {"pytest", "sphinx", "ruff", "playwright", "jupytext"}
+    assert here <= learner | closure(EXTRAS["dev"])
+
+
 def test_the_conda_way_is_the_same_set():
     python, pip, from_pip = CONDA["dependencies"]
     assert Requirement(python) == Requirement("python" + PROJECT["requires-python"])
     assert pip == "pip"
     assert CONDA["name"] == PROJECT["name"]
-    assert from_pip["pip"][1:] == ["-r requirements.lock", "-e ."]
+    assert from_pip["pip"][1:] == ["-c requirements.lock", "-e .[lab]"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "README.md",
+        "docs/grading.md",
+        "docs/nbgrader.md",
+        ".github/workflows/test.yml",
+        "deploy/jupyterhub/install.sh",
+        "deploy/jupyterhub/kubernetes/Dockerfile",
+    ],
+)
+def test_whoever_installs_the_workbook_takes_the_locked_versions(file):
+    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line for line in text.splitlines() if re.search(r"\.\[\w+(,\w+)*\]", line)]
+    assert lines
+    for line in lines:
+        assert "-c requirements.lock" in line
 
 
 REQUIRES = ["numpy<3,>=2.1", "torch<3,>=2.6", 'jupyterlab<5,>=4.4; extra == "lab"']

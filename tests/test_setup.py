@@ -1,5 +1,6 @@
 """The set-up of the Makefile, as far as it can be tried without installing."""
 
+import os
 import shutil
 import stat
 import subprocess
@@ -60,11 +61,54 @@ def test_no_python_at_all(clone):
     assert "Python 3.11 to 3.14 is needed" in " ".join(said(done))
 
 
+def ready(clone, place=None):
+    """A .venv as if the set-up had been done, and done in this place."""
+    folder = clone / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "pip").write_text(f"#!{(place or clone).resolve()}/.venv/bin/python3\n")
+    (folder / "python").write_text("#!/bin/sh\n")
+    (folder / "python").chmod(0o755)
+    for stamp in (".lab", ".dev"):
+        (clone / ".venv" / stamp).touch()
+
+
+def would_do(clone, *command):
+    command = ["make", "--dry-run", *command]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
+
+
 def test_options_reach_jupyterlab(clone):
-    ready = clone / ".venv" / ".ready"
-    ready.parent.mkdir()
-    ready.touch()
-    command = ["make", "--dry-run", "lab", "ARGS=--no-browser --port 8890"]
-    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True)
-    assert "--no-browser --port 8890" in done.stdout
-    assert "notebooks/00_start_here.ipynb" in done.stdout
+    ready(clone)
+    said = would_do(clone, "lab", "ARGS=--no-browser --port 8890")
+    assert said.strip().endswith("python -m utils.lab --no-browser --port 8890")
+
+
+def test_a_learner_installs_no_tests(clone):
+    assert '".[lab]"' in would_do(clone, "lab")
+    assert '".[lab,dev]"' not in would_do(clone, "lab")
+    assert '".[lab,dev]"' in would_do(clone, "lint")
+
+
+def test_what_is_ready_is_not_set_up_again(clone):
+    ready(clone)
+    for command in ("lab", "lint"):
+        assert "install" not in would_do(clone, command)
+
+
+@pytest.mark.parametrize("change", ["moved", "no Python"])
+def test_an_environment_that_cannot_work_is_made_again(clone, change):
+    ready(clone, clone / "elsewhere" if change == "moved" else clone)
+    if change == "no Python":
+        (clone / ".venv" / "bin" / "python").unlink()
+    for command in ("lab", "lint"):
+        assert "-m venv --clear .venv" in would_do(clone, command)
+
+
+def test_a_change_of_versions_is_installed_into_what_is_there(clone):
+    ready(clone)
+    stamp = (clone / ".venv" / ".lab").stat().st_mtime
+    os.utime(clone / "requirements.lock", (stamp + 10, stamp + 10))
+    said = would_do(clone, "lint")
+    assert '".[lab]"' in said
+    assert '".[lab,dev]"' in said
+    assert "venv --clear" not in said

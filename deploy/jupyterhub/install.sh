@@ -22,8 +22,7 @@ if [ "$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then # else: gi
     "$(grep ^torch== requirements.lock)" ||
     echo "PyTorch's own index cannot be reached: taking torch from PyPI."
 fi
-$pip -r deploy/jupyterhub/requirements.txt
-$pip --no-deps --editable .
+$pip -c requirements.lock -r deploy/jupyterhub/requirements.txt -e ".[lab]"
 "$target/bin/jupyter" labextension disable --level=sys_prefix \
   "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1 # would ask the network for news
 npm install --silent --no-audit --no-fund --prefix "$target" configurable-http-proxy@5.3.0

@@ -8,8 +8,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
@@ -45,23 +47,31 @@ def find_chromium():
 
 
 class Lab:
-    """A running `make lab` with its own copies of the notebooks, its own settings and progress."""
+    """A running `make lab` with its own copies of the notebooks, its own settings and progress.
 
-    def __init__(self, place):
+    With `clone`, a clone of the workbook that is not set up, it is that clone's `make lab`, with
+    this environment for its own.
+    """
+
+    def __init__(self, place, clone=None):
         self.folder, self.state, self.log = place / "copy", place / "state", place / "lab.log"
         self.settings, self.workspaces = place / "settings", place / "workspaces"
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        options = [
+        self.options = [
             "--no-browser",
             "--expose-app-in-browser",  # as window.jupyterapp
             f"--port={port}",
             "--ServerApp.port_retries=0",
             "--ServerApp.ip=127.0.0.1",
             "--IdentityProvider.token=",
-            f"--ServerApp.root_dir={self.folder}",
         ]
-        mine = {
+        if clone:
+            self.where, self.variables = clone, [f"BIN={Path(sys.executable).parent}", "LAB="]
+        else:
+            self.where, self.variables = ROOT, []
+            self.options.append(f"--ServerApp.root_dir={self.folder}")
+        self.mine = {
             "IPYTHONDIR": place / "ipython",
             "JUPYTER_CONFIG_DIR": place / "config",
             "JUPYTER_DATA_DIR": place / "data",
@@ -71,11 +81,15 @@ class Lab:
             "RNN_WORKBOOK_STATE": self.state,
         }
         self.fresh()
+        self.start()
+
+    def start(self):
+        """Run `make lab`, and wait till its server answers."""
         with self.log.open("wb") as log:
             self.make = subprocess.Popen(
-                ["make", "lab", f"ARGS={shlex.join(options)}"],
-                cwd=ROOT,
-                env=os.environ | {name: str(path) for name, path in mine.items()},
+                ["make", "lab", f"ARGS={shlex.join(self.options)}", *self.variables],
+                cwd=self.where,
+                env=os.environ | {name: str(path) for name, path in self.mine.items()},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

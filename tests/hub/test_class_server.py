@@ -377,7 +377,9 @@ def test_an_update_never_overwrites(people, place):
     (place / "homes" / "ada" / "rnn-workbook" / "06_gates.ipynb").unlink()  # to start afresh
     for name in (LESSON, "02_sequence_unrolling.ipynb"):
         path = place / "notebooks" / name
-        path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
+        lesson = json.loads(path.read_text(encoding="utf-8"))
+        lesson["cells"][0]["source"] = "# Another title"
+        path.write_text(json.dumps(lesson), encoding="utf-8")
     shutil.copy(place / "notebooks" / LESSON, place / "notebooks" / "07_new.ipynb")
     handed_out = files(place / "notebooks")
     for _ in range(2):  # the second time there is nothing to do

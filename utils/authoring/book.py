@@ -45,7 +45,7 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")  # all that the pages u
 NOTE = """:::{{admonition}} For reading
 :class: note
 Nothing runs on this page. To do the lesson, [set the workbook up](../README.md#start)
-and open `notebooks/{name}.ipynb`. Here it is to download:
+and open `my-notebooks/{name}.ipynb`. Here it is to download:
 {{download}}`{name}.ipynb <notebooks/{name}.ipynb>`.
 :::"""
 SLIDER = "*In the notebook you move this with sliders.*"
