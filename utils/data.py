@@ -5,6 +5,7 @@ Python's own reference text (in CPython). Made: lagged bits, a copy task for lon
 second-order Markov language, each with the best loss that any model can reach.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -97,13 +98,21 @@ def load_text(path, least=1000):
 def alphabet(texts):
     """The characters of one string or of several, each once, as a string; END always comes first.
 
-    A character's place in it is its id, so END is id 0.
+    A character's place in it is its id, so END is id 0. Raises TypeError for what is no text.
     """
+    if not isinstance(texts, str):
+        if not isinstance(texts, Iterable):
+            raise TypeError(f"texts: expected strings, got {type(texts).__name__}")
+        texts = [_text(f"texts[{i}]", text) for i, text in enumerate(texts)]
     return END + "".join(sorted(set("".join(texts)) - {END}))
 
 
 def encode(text, letters):
-    """The ids (T,) of the characters of `text`: their places in `letters`."""
+    """The ids (T,) of the characters of `text`: their places in `letters`.
+
+    Raises TypeError if these are no strings, ValueError if a character is not among the letters.
+    """
+    text, letters = _text("text", text), _text("letters", letters)
     places = {letter: i for i, letter in enumerate(letters)}
     unknown = sorted(set(text) - set(places))
     if unknown:
@@ -112,8 +121,12 @@ def encode(text, letters):
 
 
 def decode(ids, letters):
-    """The text whose characters have these ids (T,); undoes `encode`."""
-    if len(ids) == 0:
+    """The text whose characters have these ids (T,); undoes `encode`.
+
+    Raises TypeError if they are no whole numbers, ValueError if one is not the id of a letter.
+    """
+    letters = _text("letters", letters)
+    if np.shape(ids) == (0,):
         return ""
     ids = ids_below("ids", ids, len(letters))
     return "".join(letters[i] for i in ids)
@@ -177,6 +190,12 @@ def markov2_perplexities():
     bigram = _entropy(pairs.ravel()) - unigram  # H(next | last) = H(last, next) - H(last)
     floor = (pairs * _entropy(table)).sum()
     return tuple(float(np.exp(entropy)) for entropy in (unigram, bigram, floor))
+
+
+def _text(name, value):
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a string, got {type(value).__name__}")
+    return value
 
 
 def _markov2_table():

@@ -7,7 +7,7 @@ Text is read as B streams side by side; the state is carried from chunk to chunk
 
 import numpy as np
 
-from ._validate import checked, generator, ids_below, positive, whole
+from ._validate import checked, finite, generator, ids_below, number, positive, whole
 from .cell import RNN_SHAPES, affine
 from .loss import sequence_cross_entropy
 from .unroll import pieces, run
@@ -26,10 +26,12 @@ def make_streams(ids, B):
 def perplexity(total_nll, n_tokens):
     """exp(total_nll / n_tokens): among how many equally likely symbols the model is left choosing.
 
-    A uniform guess over K symbols has perplexity K; the best is 1.
+    A uniform guess over K symbols has perplexity K; the best is 1. NaN if total_nll is.
+    Raises TypeError if total_nll is no number or n_tokens no whole one, ValueError if that is < 1.
     """
+    mean = number("total_nll", total_nll) / whole("n_tokens", n_tokens, 1)
     with np.errstate(over="ignore"):  # a hopeless model's is infinite
-        return float(np.exp(np.float64(total_nll) / whole("n_tokens", n_tokens, 1)))
+        return float(np.exp(np.float64(mean)))
 
 
 @checked(streams="TB<K", params=RNN_SHAPES)
@@ -73,29 +75,39 @@ def ngram_perplexity(train, held_out, K, n, add=1.0):
 
 @checked(o="K")
 def sample_next(o, temperature, rng):
-    """The next id (int), drawn from softmax(o / temperature) of logits o (K,); argmax at 0."""
+    """The next id (int), drawn from softmax(o / temperature) of logits o (K,); argmax at 0.
+
+    A logit of -inf is an id that never comes. Raises ValueError if the largest logit is not finite
+    or one is NaN, TypeError or ValueError if temperature is negative or rng no Generator.
+    """
     temperature = positive("temperature", temperature, zero_too=True)
-    return _draw(o, temperature, generator(rng))
+    return _draw("o", o, temperature, generator(rng))
 
 
 @checked(h="H", params=RNN_SHAPES)
 def generate(params, h, first_id, n, temperature, rng):
     """n ids (list of int) written from state h (H,): each is fed back in to get the next.
 
-    first_id is fed in first and is not among them.
+    first_id is fed in first and is not among them. Raises ValueError if there is NaN or infinity in
+    h or in the weights (but c may hold -inf: an id that never comes).
     """
+    finite("h", h)
+    for name, weights in params._asdict().items():
+        finite(f"params.{name}", weights[~(weights < np.inf)] if name == "c" else weights)
     temperature, n = positive("temperature", temperature, zero_too=True), whole("n", n, 0)
     U, V, b, W, c = _same_in_and_out(params)
     (symbol,), written = ids_below("first_id", [first_id], len(U)), []
     for _ in range(n):
         h = np.tanh(U[symbol] + h @ V + b)
-        symbol = _draw(h @ W + c, temperature, generator(rng))
+        symbol = _draw("params", h @ W + c, temperature, generator(rng))
         written.append(symbol)
     return written
 
 
-def _draw(o, temperature, rng):
-    z = o.astype(float) - o.max()  # the likeliest at 0: no temperature is too low to divide by
+def _draw(name, o, temperature, rng):
+    largest = o.max()  # NaN if there is one
+    finite(name, largest)
+    z = o.astype(float) - largest  # the likeliest at 0: no temperature is too low to divide by
     if temperature == 0:
         return int(z.argmax())
     with np.errstate(over="ignore"):

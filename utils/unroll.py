@@ -6,6 +6,7 @@ Only h_{t-1} V has to wait for the step before. x U does not, so it is one matri
 steps. Equations (10.8) and (10.9) of Goodfellow et al. (2016); Elman (1990).
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -37,9 +38,13 @@ def unroll_in_chunks(x, h0, U, V, b, chunk):
 def pad_sequences(sequences, pad=0):
     """B sequences of ids, of any lengths, as ids (T,B) filled up with `pad`, and mask (T,B).
 
-    The mask is True at real steps. T is the longest length. No sequence may be empty.
+    The mask is True at real steps. T is the longest length.
+    Raises TypeError if something in `sequences` is no sequence of ids, ValueError if one is empty.
     """
     pad = whole("pad", pad)
+    if not isinstance(sequences, Iterable):
+        kind = type(sequences).__name__
+        raise TypeError(f"sequences: expected a list of sequences of ids, got {kind}")
     columns = [arrays(**{f"sequences[{i}]": (s, "T<")})[0] for i, s in enumerate(sequences)]
     if not columns:
         raise ValueError("sequences: expected at least one sequence, got none")

@@ -208,7 +208,7 @@ def _loss_falls(bptt):
 
     grads, _, _ = bptt(do, x, h0, h, params)
     moved = RNNParams(*(p - 1e-4 * g for p, g in zip(params, grads, strict=True)))
-    return bool(loss(moved) >= loss(params))
+    return not loss(moved) < loss(params)
 
 
 def _cosine(got, expected):
