@@ -100,8 +100,9 @@ def network(params, kinds, **others):
             named = {f"params.{field}": (value, spec) for field, value, spec in parts}
             found = arrays(**named, **others)
             return type(specs)(*found[: len(specs)]), *found[len(specs) :]
-    expected = " or ".join(type(specs).__name__ for specs in kinds)
-    raise TypeError(f"params: expected {expected}, got {type(params).__name__}")
+    *names, last = (type(specs).__name__ for specs in kinds)
+    got = type(params).__name__
+    raise TypeError(f"params: expected {', '.join(names)} or {last}, got {got}")
 
 
 def ids_below(name, value, size):
@@ -123,10 +124,13 @@ def whole(name, value, least=None):
 
 
 def number(name, value):
-    """`value` as a float: one real number, or an array or tensor without axes that holds one."""
+    """`value` as a float: one real number, or an array or tensor without axes that holds one.
+
+    Not a masked one, nor a tensor that requires a gradient: what they know beside would be lost.
+    """
     wrong = isinstance(value, str | bytes | bool | np.bool_ | np.complexfloating)
     try:
-        if wrong or np.ndim(value) or _is_masked(value):
+        if wrong or np.ndim(value) or _is_masked(value) or getattr(value, "requires_grad", False):
             raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):

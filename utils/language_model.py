@@ -110,8 +110,8 @@ def _draw(name, o, temperature, rng):
     z = o.astype(float) - largest  # the likeliest at 0: no temperature is too low to divide by
     if temperature == 0:
         return int(z.argmax())
-    with np.errstate(over="ignore"):
-        e = np.exp(z / temperature)
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf over inf: it never comes all the same
+        e = np.exp(np.where(z > -np.inf, z / temperature, z))
     return int(rng.choice(len(e), p=e / e.sum()))
 
 

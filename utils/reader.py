@@ -30,8 +30,8 @@ def colour_gradient(painted, rgb, mask):
 
     0 at the other steps, whatever they hold. Raises ValueError if no step is real.
     """
-    weight = step_weights(mask, painted.dtype)[..., None]
-    return np.where(mask[..., None], weight * (painted - rgb), 0)
+    weight = step_weights(mask, painted.dtype)
+    return weight[..., None] * np.where(mask[..., None], painted - rgb, 0)
 
 
 def train_reader(colours, letters, H, epochs, rng, lr=0.01, B=16, progress=iter):

@@ -353,6 +353,13 @@ CATCHES_BUGS = Exercise(
             _tester(differ=_by(0.1)),
         ),
         Mistake(
+            "blind to NaN",
+            "A gradient of NaN gets away: NaN is neither above nor below any number. Ask whether "
+            "the error is `not ... <= tolerance`, and beware of Python's own `max()`, which may "
+            "pass over it.",
+            _tester(differ=lambda got, expected: np.abs(got - expected).max() > 1e-6),  # on purpose
+        ),
+        Mistake(
             "equal to the last bit",
             "Right ones are accused: two right ways to add up differ in the last digits.",
             _tester(differ=lambda got, expected: not np.array_equal(got, expected)),
