@@ -124,7 +124,7 @@ def test_a_checked_function_is_called_like_any_other():
         assert found.shape == X.shape
         assert again == 1
     assert example.__name__ == "example"
-    assert example.__doc__ == "What it does."
+    assert example.__doc__.startswith("What it does.\n\nRaises TypeError or ValueError")
 
 
 def test_a_checked_function_is_called_wrongly_like_any_other():

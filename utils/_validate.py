@@ -25,6 +25,7 @@ KINDS = {"float": "float32 or float64", "ids": "integers", "bool": "booleans"}
 ARRAYS_ONLY = {np.ndarray}
 CARRIED = {"h0", "c0", "h_prev", "c_prev"}  # states that may come from another batch
 LIMIT = 2**63  # of unsigned ids, which become int64
+RAISES = "Raises TypeError or ValueError for an argument of another dtype, shape or range."
 
 
 class Form(NamedTuple):
@@ -40,7 +41,7 @@ def checked(**specs):
     """Decorator: the function gets the arguments named in `specs` as arrays, the floats in one
     common dtype and the ids as int64, or an error that names the first bad one.
 
-    The spec of a NamedTuple of weights is a NamedTuple of specs.
+    The spec of a NamedTuple of weights is a NamedTuple of specs. The docstring says what is raised.
     """
     names, flat_specs = [], []
     for name, spec in specs.items():
@@ -78,6 +79,8 @@ def checked(**specs):
                     args[place] = next(found) if one else type(spec)(*islice(found, len(spec)))
             return function(*args)
 
+        says = inspect.cleandoc(function.__doc__ or "")  # python -OO takes it away
+        with_checked_arguments.__doc__ = f"{says}\n\n{RAISES}"
         return with_checked_arguments
 
     return decorate
@@ -216,7 +219,7 @@ def _as_array(name, expected, value):
     if _is_masked(value):
         raise TypeError(
             f"{name}: expected {expected}, got a masked array, whose mask would be lost: "
-            "give its .data, and what it masks as a mask of booleans where one is asked for"
+            "give its .data or .filled(value)"
         )
     try:
         found = np.asarray(value)
@@ -287,6 +290,7 @@ def _pick_form(name, spec, dtype, shape):
     raise error(f"{name}: expected {expected}, got {_kind(dtype)} of shape {shape}")
 
 
+@lru_cache
 def _expected(spec):
     return " or ".join(f"{KINDS[form.kind]} {_words(form, {})}" for form in _forms(spec))
 

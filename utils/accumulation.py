@@ -49,7 +49,10 @@ def accumulate_gradients(params, micro_batches):
 
 
 def update_after(n_micro, k):
-    """The indices of the micro-batches after which to update: each k-th, and the last of all."""
+    """The indices of the micro-batches after which to update: each k-th, and the last of all.
+
+    Raises TypeError or ValueError if n_micro (from 0) or k (from 1) is no such whole number.
+    """
     n_micro, k = whole("n_micro", n_micro, 0), whole("k", k, 1)
     return [min(start + k, n_micro) - 1 for start in range(0, n_micro, k)]
 
@@ -94,7 +97,10 @@ def train_epoch_torch(model, micro_batches, optimizer, k, max_norm):
 
 
 def activation_bytes(T, B, H, k, itemsize=8):
-    """Bytes of the states, h0 included, that one of k micro-batches of a batch keeps for BPTT."""
+    """Bytes of the states, h0 included, that one of k micro-batches of a batch keeps for BPTT.
+
+    Raises TypeError or ValueError if an argument is not a whole number of at least 1.
+    """
     T, B, H = whole("T", T, 1), whole("B", B, 1), whole("H", H, 1)
     k, itemsize = whole("k", k, 1), whole("itemsize", itemsize, 1)
     rows = -(-B // k)  # B / k, rounded up

@@ -48,7 +48,7 @@ def truncated_bptt(do, x, h0, h, params, chunk):
     """grads, with the error cut off at each border between chunks of `chunk` steps.
 
     States are carried over the borders, errors are not: Williams & Peng (1990). What a state owes
-    to the losses beyond its chunk is missing, so the gradient is biased.
+    to the losses beyond its chunk is missing, so the gradient is biased. ValueError if chunk < 1.
     """
     chunk = whole("chunk", chunk, 1)
     da = times(do, params.W.T)
@@ -93,7 +93,7 @@ def loss_and_gradients(params, x, targets, mask, h0):
     only the last state, which is NaN then. Raises ValueError if no step is real.
     """
     weight = step_weights(mask, h0.dtype)
-    x, spoilt = _read_only_what_counts(x, mask)
+    x, spoilt = without_bad_padding(x, mask)
     states = run(x, h0, *params[:3])
     blocks = pieces(len(x), max(1, ROWS // len(h0)))
     stored = ((steps, states[steps.start : steps.stop + 1]) for steps in blocks[::-1])
@@ -108,7 +108,7 @@ def checkpointed_gradients(params, x, targets, mask, h0):
     run again from there. Chen et al. (2016); for recurrent networks Gruslys et al. (2016).
     """
     weight = step_weights(mask, h0.dtype)
-    x, spoilt = _read_only_what_counts(x, mask)
+    x, spoilt = without_bad_padding(x, mask)
     stretches = pieces(len(x), round(len(x) ** 0.5))
     starts = [h0]
     for steps in stretches[:-1]:
@@ -173,7 +173,7 @@ def _scaled(M):
     return np.ldexp(M, -power), power
 
 
-def _read_only_what_counts(x, mask):
+def without_bad_padding(x, mask):
     """x, 0 where it is not finite after a sequence's last real step, and which sequences that is.
 
     On the way back NaN there would meet errors of 0, and 0 times NaN is NaN.

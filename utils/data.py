@@ -73,7 +73,10 @@ def python_docs():
 
 
 def load_text(path, least=1000):
-    """The text in a UTF-8 file of your own, of at least `least` characters to learn from."""
+    """The text in a UTF-8 file of your own, of at least `least` characters to learn from.
+
+    Raises FileNotFoundError if there is no such file, ValueError if it is no UTF-8 text or short.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: expected a text file, got {str(path)!r}, which is not one")
@@ -136,6 +139,7 @@ def lagged_bits(T, B, rng):
     """Random bits x (T,B) and bits y (T,B) that depend on x of 3 and of 8 steps before.
 
     P(y_t = 1) = 0.5 + 0.5 x_{t-3} - 0.25 x_{t-8}, the bits before the first step included.
+    Raises TypeError or ValueError if T or B is no whole number of at least 1, or rng no Generator.
     """
     T, B = whole("T", T, 1), whole("B", B, 1)
     x = generator(rng).integers(0, 2, size=(T + 8, B))
@@ -155,6 +159,7 @@ def copy_task(delay, symbols, B, rng):
     T = delay + 2. Ids: 0 says "now", 1 to `symbols` are the symbols, as many after them are noise.
     Only the last step counts. Who remembers nothing has a loss of log(symbols), who remembers 0.
     In the manner of Bengio, Simard & Frasconi (1994) and Hochreiter & Schmidhuber (1997).
+    Raises TypeError or ValueError if delay, symbols (from 2) or B is no such whole number.
     """
     delay, symbols, B = whole("delay", delay, 1), whole("symbols", symbols, 2), whole("B", B, 1)
     first = generator(rng).integers(1, symbols + 1, size=(1, B))
@@ -166,7 +171,10 @@ def copy_task(delay, symbols, B, rng):
 
 
 def markov2(n, rng):
-    """n ids (n,) of a language of 6 symbols in which two symbols decide on the next."""
+    """n ids (n,) of a language of 6 symbols in which two symbols decide on the next.
+
+    Raises TypeError or ValueError if n is no whole number of at least 1, or rng no Generator.
+    """
     n = whole("n", n, 1)
     cumulative = _markov2_table().cumsum(-1)
     cumulative[..., -1] = 1  # it may be rounded to a little less

@@ -15,7 +15,10 @@ from .unroll import pieces, run
 
 @checked(ids="T<")
 def make_streams(ids, B):
-    """(T,B): the ids (n,) cut into B streams of T = n // B in a row, one a column; rest dropped."""
+    """(T,B): the ids (n,) cut into B streams of T = n // B in a row, one a column; rest dropped.
+
+    Raises ValueError if there are fewer than B ids.
+    """
     B = whole("B", B, 1)
     T = len(ids) // B
     if T == 0:
@@ -39,6 +42,7 @@ def stream_nll(params, streams, chunk):
     """Total -log p and number of tokens, each id of streams (T,B) predicted from those before it.
 
     The state starts at zero and is carried along; `chunk` steps are held in memory at a time.
+    Raises ValueError if T < 2 or chunk < 1, or if inputs and outputs are not the same symbols.
     """
     chunk = whole("chunk", chunk, 1)
     U, V, b, W, c = _same_in_and_out(params)
@@ -60,6 +64,8 @@ def ngram_perplexity(train, held_out, K, n, add=1.0):
 
     n = 1 knows how frequent each of the K ids is, n = 2 how frequent it is after each other one.
     `add` is added to each count (1: Laplace), so that nothing is impossible.
+    Raises TypeError or ValueError if the ids are none of 0 to K-1, held_out is shorter than n, K or
+    n is no whole number of at least 1, add is not above 0, or K**n is beyond 64 bits.
     """
     K, n, add = whole("K", K, 1), whole("n", n, 1), positive("add", add)
     if n * np.log2(K) >= 63:
@@ -78,7 +84,7 @@ def sample_next(o, temperature, rng):
     """The next id (int), drawn from softmax(o / temperature) of logits o (K,); argmax at 0.
 
     A logit of -inf is an id that never comes. Raises ValueError if the largest logit is not finite
-    or one is NaN, TypeError or ValueError if temperature is negative or rng no Generator.
+    or one is NaN, TypeError or ValueError if temperature is below 0 or rng no Generator.
     """
     temperature = positive("temperature", temperature, zero_too=True)
     return _draw("o", o, temperature, generator(rng))

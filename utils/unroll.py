@@ -58,7 +58,10 @@ def pad_sequences(sequences, pad=0):
 
 @checked(h="TBH", lengths="B<")
 def last_states(h, lengths):
-    """(B,H): of states h (T,B,H) each sequence's last real one; lengths (B,) are 1 … T."""
+    """(B,H): of states h (T,B,H) each sequence's last real one; lengths (B,) are 1 … T.
+
+    Raises ValueError if one of the lengths is not.
+    """
     if lengths.min() < 1 or lengths.max() > len(h):
         raise ValueError(f"lengths: expected each in 1 … T={len(h)}, got {lengths.tolist()}")
     return h[lengths - 1, np.arange(h.shape[1])]
