@@ -405,7 +405,7 @@ x, targets, mask = name_batch(["light blue", "tan"])
 _, by_steps = names_step(namer, x, targets, mask)
 _, in_one, _, _ = loss_and_gradients(namer, x.argmax(axis=-1), targets, mask, np.zeros((2, 64)))
 in_one, _ = clip_gradients(in_one, 1.0)
-same = max(np.abs(a - b).max() for a, b in zip(by_steps, in_one, strict=True)) < 1e-9
+same = all(np.abs(a - b).max() < 1e-9 for a, b in zip(by_steps, in_one, strict=True))
 print("the same gradients:", same)
 
 
@@ -435,7 +435,7 @@ _, whole, _ = chunk_gradients(small, train_streams[:21], [np.zeros((36, 32))])
 for k in (2, 4):
     states = [np.zeros((36 // k, 32))] * k
     _, grads, _ = chunk_gradients(small, train_streams[:21], states)
-    same = max(np.abs(g - w).max() for g, w in zip(grads, whole, strict=True)) < 1e-12
+    same = all(np.abs(g - w).max() < 1e-12 for g, w in zip(grads, whole, strict=True))
     kept = activation_bytes(T=20, B=36, H=32, k=k) / activation_bytes(T=20, B=36, H=32, k=1)
     print(f"k = {k}: same gradient to 1e-12: {same}; memories kept: {kept:.0%}")
 

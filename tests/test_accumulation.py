@@ -70,7 +70,7 @@ def test_to_divide_by_the_number_of_micro_batches_needs_equal_ones(rows, lengths
     assert_close(grads, full, 1e-14)
     each = [loss_and_gradients(p.params, *batch)[1] for batch in micro_batches]
     naive = RNNParams(*(sum(parts) / len(rows) for parts in zip(*each, strict=True)))
-    error = max(map(relative_error, naive, full))
+    error = np.max([relative_error(n, f) for n, f in zip(naive, full, strict=True)])
     assert error < 1e-14 if harmless else error > 0.05
 
 
@@ -160,8 +160,50 @@ def test_bad_arguments_are_named():
     refused(ValueError, "max_norm: expected more than 0", train_epoch, p.params, [batch], 1, 0.1, 0)
     refused(ValueError, "lr: expected at least 0", train_epoch, p.params, [batch], 1, -0.1, None)
     refused(ValueError, "max_norm", train_epoch_torch, model, [to_tensors(batch)], optimizer, 1, 0)
+    refused(TypeError, "list of Batch.*, got NoneType", accumulate_gradients, p.params, None)
+    refused(TypeError, "list of Batch.*, got Batch$", accumulate_gradients, p.params, batch)
+    refused(TypeError, "list of Batch.*, got str$", train_epoch, p.params, "text", 1, 0.1, None)
+    refused(TypeError, "got NoneType at place 1", accumulate_gradients, p.params, [batch, None])
+    refused(TypeError, "got tuple at place 0", accumulate_gradients, p.params, [p.batch[:3]])
     refused(ValueError, "k: expected at least 1", activation_bytes, 1, 1, 1, 0)
     refused(ValueError, "B: expected at least 1", activation_bytes, 1, 0, 1, 1)
+
+
+def test_pytorch_gets_tensors_and_names_what_is_none_before_it_touches_the_model():
+    p = problem()
+    arrays, model = Batch(*p.batch), to_torch(p.params)
+    good, optimizer = to_tensors(arrays), torch.optim.SGD(model.parameters(), lr=0.1)
+    for error, message, changes in [
+        (TypeError, "x: expected a tensor of numbers, got ndarray: to_tensors", {"x": arrays.x}),
+        (TypeError, "h0: .* got ndarray: to_tensors", {"h0": arrays.h0}),
+        (TypeError, "h0: .* got NoneType", {"h0": None}),
+        (TypeError, "h0: .* got ndarray", {"h0": (good.h0, arrays.h0)}),
+        (TypeError, "targets: .* got list", {"targets": arrays.targets.tolist()}),
+        (TypeError, "targets: .* integers, got torch.float", {"targets": good.targets * 1.0}),
+        (TypeError, "mask: .* booleans, got torch.int64", {"mask": good.mask * 1}),
+        (ValueError, r"mask: .* targets \(5, 3\), got \(4, 3\)", {"mask": good.mask[1:]}),
+        (ValueError, "mask: expected at least one True", {"mask": good.mask & False}),
+        (ValueError, r"h0: .* smaller, .* np.zeros\(\(3, 6\)\)", {"h0": good.h0[:2]}),
+    ]:
+        batches = [good, good, good._replace(**changes)]
+        refused(error, message, train_epoch_torch, model, batches, optimizer, 1, None)
+    refused(TypeError, "list of Batch", train_epoch_torch, model, good, optimizer, 1, None)
+    assert_close(from_torch(model), p.params, 0)
+
+
+def test_in_pytorch_too_ids_of_any_integer_will_do_and_a_batch_without_real_steps_adds_nothing():
+    p = problem(ids=True)
+    batch = to_tensors(Batch(*p.batch))
+    narrow = batch._replace(x=batch.x.to(torch.uint8), targets=batch.targets.to(torch.int16))
+    empty = batch._replace(mask=batch.mask & False)
+    after = []
+    for batches in ([batch], [narrow], [narrow, empty]):
+        model = to_torch(p.params)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        train_epoch_torch(model, batches, optimizer, 2, None)
+        after.append(from_torch(model))
+    assert_close(after[1], after[0], 0)
+    assert_close(after[2], after[0], 1e-14)
 
 
 def test_only_one_micro_batch_is_unrolled_at_a_time():

@@ -14,6 +14,7 @@ from tests.strategies import (
     problem,
     problems,
     refused,
+    seeds,
     tensor,
     torch_loss_and_gradients,
 )
@@ -169,6 +170,68 @@ def test_the_gradient_flow_is_the_norm_of_the_jacobian(p):
         assert flow[t] == pytest.approx(torch.linalg.matrix_norm(exact, 2).item(), rel=1e-10)
 
 
+@given(st.floats(-1e3, 1e3), st.integers(1, 3000), st.sampled_from([np.float32, np.float64]))
+def test_the_gradient_flow_of_one_unit_is_a_power_for_any_number_of_steps(v, T, dtype):
+    h, V = np.zeros((T, 1), dtype), np.array([[v]], dtype)
+    with np.errstate(all="raise"):
+        flow = gradient_flow(h, V)
+    assert flow.dtype == dtype
+    with np.errstate(all="ignore"):
+        exact = np.abs(V[0, 0].astype(np.longdouble)) ** np.arange(T)[::-1]
+        rtol, atol = 8 * T * np.finfo(dtype).eps, 8 * np.finfo(dtype).smallest_subnormal
+        np.testing.assert_allclose(flow, exact.astype(dtype), rtol, atol)
+
+
+@given(st.integers(2, 20), st.floats(3, 10), seeds)
+def test_a_flow_that_explodes_is_infinite_and_comes_back(H, size, seed):
+    rng = np.random.default_rng(seed)
+    h, V = rng.uniform(-0.5, 0.5, (2000, H)), size * np.linalg.qr(rng.standard_normal((H, H)))[0]
+    with np.errstate(all="raise"):
+        flow = gradient_flow(h, V)
+    assert flow[0] == np.inf
+    assert not np.isnan(flow).any()
+    finite = np.flatnonzero(np.isfinite(flow))
+    assert (np.diff(finite) == 1).all()
+    product = np.eye(H)
+    for t in range(1999, finite[0], -1):
+        assert flow[t] == pytest.approx(np.linalg.norm(product, 2), rel=1e-9)
+        product = step_jacobian(h[t], V) @ product
+    saturated = np.full((2000, H), 0.999)  # on the way back there the error shrinks again
+    flow = gradient_flow(np.vstack([saturated, h]), V)
+    assert flow[0] == 0
+    assert flow[2000] == np.inf
+    assert ((flow > 0) & (flow < 1)).any()
+
+
+@given(problems(ids=False), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_what_padding_holds_does_not_matter_be_it_nan(p, bad):
+    dirty = np.where(p.mask[..., None], p.x, bad)
+    padded = ~p.mask[-1]
+    for function in (loss_and_gradients, checkpointed_gradients):
+        right = function(p.params, np.where(p.mask[..., None], p.x, 0), *p.batch[1:])
+        for rows in (1, lesson.ROWS):
+            with mock.patch.object(lesson, "ROWS", rows), np.errstate(all="raise"):
+                *got, last = function(p.params, dirty, *p.batch[1:])
+            assert_close(tuple(got), right[:3], 1e-12)
+            assert np.isnan(last[padded]).all()
+            assert_close(last[~padded], right[3][~padded], 1e-12) if not padded.all() else None
+
+
+@given(problems(ids=False), st.data())
+def test_nan_that_a_real_step_reads_is_the_loss(p, data):
+    t, b = data.draw(st.sampled_from(list(zip(*p.mask.nonzero(), strict=True))))
+    mask = p.mask.copy()
+    mask[: len(mask) - 1, b] &= data.draw(st.booleans())  # NaN may stand before the one real step
+    mask[-1, b] = True
+    x = p.x.copy()
+    x[t, b] = np.nan
+    for function in (loss_and_gradients, checkpointed_gradients):
+        loss, grads, _, last = function(p.params, x, p.targets, mask, p.h0)
+        assert np.isnan(loss)
+        assert all(np.isnan(g).any() for g in grads)
+        assert np.isnan(last[b]).all()
+
+
 def test_one_jacobian():
     p = problem()
     U, V, b = p.params[:3]
@@ -241,6 +304,19 @@ def test_bad_arguments_are_named():
         h0,
     )
     refused(ValueError, r"h: expected .* \(T, H\)", gradient_flow, h, V)
+    for bad in (np.nan, np.inf):
+        refused(ValueError, f"h: expected finite numbers, got {bad}", gradient_flow, h[0] * bad, V)
+        refused(ValueError, f"V: expected finite numbers, got {bad}", gradient_flow, h[0], V + bad)
+    smaller = targets[:, :2], mask[:, :2], h0
+    for function in (loss_and_gradients, checkpointed_gradients):
+        refused(
+            ValueError,
+            r"h0: .* \(B=2, H\), got shape \(3, 6\); .* smaller, .* np\.zeros\(\(2, 6\)\)",
+            function,
+            p.params,
+            x[:, :2],
+            *smaller,
+        )
     refused(ValueError, r"V: expected .* \(H=6, H=6\)", step_jacobian, h[0, 0], U)
     refused(ValueError, r"h_t: expected .* \(B=3, H=6\)", cell_backward, h0, x[0], h0, h0[:2], U, V)
     refused(TypeError, "dh_t: .* got float16", cell_backward, h0.astype("f2"), x[0], h0, h0, U, V)

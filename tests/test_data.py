@@ -151,6 +151,13 @@ def test_bad_arguments_are_named():
     refused(ValueError, "delay: expected at least 1", copy_task, 0, 2, 1, rng)
     refused(TypeError, "n: expected a whole number", markov2, 1.5, rng)
     refused(TypeError, "rng: expected", markov2, 5, None)
+    refused(TypeError, "n: expected a whole number, got float nan", markov2, np.nan, rng)
+    refused(TypeError, "text: expected a string, got NoneType", encode, None, "ab")
+    refused(TypeError, "letters: expected a string, got list", encode, "a", ["a"])
+    refused(TypeError, "letters: expected a string, got NoneType", decode, [0], None)
+    refused(TypeError, "ids: expected integers .* got NoneType", decode, None, "ab")
+    refused(TypeError, "texts: expected strings, got NoneType", alphabet, None)
+    refused(TypeError, r"texts\[1\]: expected a string, got int", alphabet, ["a", 1])
 
 
 def test_same_bag_finds_anagrams_the_most_different_colours_first():

@@ -107,12 +107,57 @@ def test_counting_is_the_same_in_a_table_of_all_n_grams(K, n, length, seed):
     assert ngram_perplexity(train, held_out, K, n, add=0.3) == pytest.approx(expected)
 
 
+@given(
+    st.sampled_from([kind + n for kind in ("int", "uint") for n in ("8", "16", "32", "64")]),
+    st.integers(1, 4),
+    st.integers(0, 9),
+)
+def test_counting_does_not_depend_on_the_kind_of_integer(dtype, n, seed):
+    ids = np.random.default_rng(seed).integers(0, 100, 400)
+    narrow = ids.astype(dtype)
+    assert ngram_perplexity(narrow, narrow, 100, n) == ngram_perplexity(ids, ids, 100, n)
+    assert make_streams(narrow, 3).dtype == np.int64
+
+
+@given(st.integers(0, 4), st.sampled_from([np.nan, np.inf]), st.sampled_from([0, 1e-9, 1, np.inf]))
+def test_what_is_not_finite_is_not_sampled_but_minus_infinity_never_comes(place, bad, temperature):
+    rng, o, params = np.random.default_rng(0), np.linspace(-1, 1, 5), writer()
+    banned = o.copy()
+    o[place], banned[place] = bad, -np.inf
+    refused(ValueError, f"^o: expected finite .* got {bad}", sample_next, o, temperature, rng)
+    assert all(sample_next(banned, temperature, rng) != place for _ in range(30))
+    refused(ValueError, "^o: expected finite", sample_next, [-np.inf] * 2, temperature, rng)
+    h = np.zeros(6)
+    for name, weights in params._asdict().items():
+        worse = weights.copy()
+        worse.flat[place] = bad
+        args = h, 0, 3, temperature, rng
+        message = rf"^params\.{name}: expected finite numbers, got {bad}; .* diverged"
+        refused(ValueError, message, generate, params._replace(**{name: worse}), *args)
+    refused(ValueError, "^h: expected finite", generate, params, h + bad, 0, 3, temperature, rng)
+    without = params._replace(c=np.where(np.arange(5) == place, -np.inf, params.c))
+    assert place not in generate(without, h, 0, 30, temperature, rng)
+    huge = params._replace(W=np.full_like(params.W, 1e308))
+    with np.errstate(all="ignore"):
+        refused(ValueError, "^params: expected finite", generate, huge, h + 0.9, 0, 3, 1, rng)
+
+
+def test_perplexity_of_nan_is_nan_and_of_what_is_no_number_is_refused():
+    assert np.isnan(perplexity(np.nan, 3))
+    for wrong in (None, "1.9", [1.9], np.ma.masked):
+        refused(TypeError, "^total_nll: expected a number, got", perplexity, wrong, 3)
+    refused(TypeError, "n_tokens: expected a whole number, got NoneType", perplexity, 1.9, None)
+
+
 def test_bad_arguments_are_named():
     params, h, rng = writer(), np.zeros(6), np.random.default_rng(0)
     different = problem(D=4, K=2).params
     refused(ValueError, "ids: expected at least B=4", make_streams, [1, 2, 3], 4)
     refused(ValueError, "B: expected at least 1", make_streams, [1, 2, 3], 0)
     refused(TypeError, "ids: expected integers", make_streams, [1.0, 2.0], 1)
+    refused(ValueError, "ids: .* each at least 1, got shape", make_streams, [], 1)
+    refused(ValueError, "train: .* each at least 1, got shape", ngram_perplexity, [], [1], 2, 1)
+    refused(TypeError, "held_out: .* got str", ngram_perplexity, [1], "text", 2, 1)
     refused(ValueError, "n_tokens: expected at least 1, got 0", perplexity, 1.0, 0)
     refused(ValueError, "temperature: expected at least 0", sample_next, [1.0, 2.0], -1, rng)
     refused(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.strategies import assert_close, problem, problems, tensor
 from utils.gradcheck import complex_step_gradient
@@ -40,6 +41,27 @@ def test_padding_does_not_count(p):
     assert not do[~p.mask].any()
     assert_close(do.sum(-1), np.zeros(p.mask.shape) + do.sum(-1))
     assert np.abs(do.sum(-1)).max() < 1e-15
+
+
+@given(problems(), st.sampled_from([np.nan, np.inf, -np.inf]), st.sampled_from([1, 30]))
+def test_what_padding_holds_does_not_matter_be_it_nan(p, bad, size):
+    o = size * p.do  # small enough for exp(), and not
+    dirty = np.where(p.mask[..., None], o, bad)
+    with np.errstate(all="raise"):
+        loss = sequence_cross_entropy(dirty, p.targets, p.mask)
+        do = sequence_cross_entropy_backward(dirty, p.targets, p.mask)
+    assert loss == sequence_cross_entropy(o, p.targets, p.mask)
+    assert_close(do, sequence_cross_entropy_backward(o, p.targets, p.mask), 1e-15)
+    assert not do[~p.mask].any()
+
+
+@given(problems(), st.data())
+def test_nan_at_a_real_step_is_the_loss(p, data):
+    o, (t, b) = p.do.copy(), data.draw(st.sampled_from(list(zip(*p.mask.nonzero(), strict=True))))
+    o[t, b, data.draw(st.integers(0, o.shape[-1] - 1))] = np.nan
+    assert np.isnan(sequence_cross_entropy(o, p.targets, p.mask))
+    do = sequence_cross_entropy_backward(o, p.targets, p.mask)
+    assert np.isnan(do[t, b]).all()
 
 
 def test_the_softmax():

@@ -32,7 +32,7 @@ def test_clipping_is_that_of_pytorch(seed, max_norm):
     clipped, norm = clip_gradients(grads, max_norm)
     assert norm == pytest.approx(expected_norm, rel=1e-13)
     assert_close(clipped, RNNParams(*(t.grad.numpy() for t in tensors)), 1e-5)  # its 1e-6
-    assert global_norm(clipped) == pytest.approx(min(norm, max_norm), rel=1e-13)
+    assert global_norm(clipped) == pytest.approx(np.minimum(norm, max_norm), rel=1e-13)
 
 
 def test_clipping_leaves_small_gradients_alone():
@@ -104,8 +104,45 @@ def test_any_tuple_or_list_of_arrays_will_do_and_float32_stays(kind):
     assert isinstance(sgd(GRUParams(*params, params[0]), [*grads, grads[0]], 0.1), GRUParams)
 
 
+@given(seeds, st.permutations(["nan", "inf", "zeros", "numbers"]))
+def test_nan_is_the_norm_wherever_it_stands(seed, order):
+    rng = np.random.default_rng(seed)
+    kinds = {"nan": np.full(2, np.nan), "inf": np.full(3, np.inf), "zeros": np.zeros(2)}
+    kinds["numbers"] = rng.standard_normal((2, 3))
+    grads = [kinds[kind] for kind in order]
+    tensors = [tensor(g, requires_grad=True) for g in grads]
+    for t, g in zip(tensors, grads, strict=True):
+        t.grad = tensor(g)
+    assert np.isnan(torch.nn.utils.clip_grad_norm_(tensors, 1.0).item())
+    clipped, norm = clip_gradients(grads, 1.0)
+    assert np.isnan(norm)
+    assert all(np.isnan(g).all() for g in clipped)
+    assert all(np.isnan(t.grad).all() for t in tensors)
+    without = [g for g, kind in zip(grads, order, strict=True) if kind != "nan"]
+    assert global_norm(without) == np.inf
+
+
 def test_bad_arguments_are_named():
     params, grads = weights_and_gradients()
+    state = adam_start(params)
+    masked = grads._replace(b=np.ma.masked_array(grads.b))
+    refused(TypeError, r"grads\.b: .* got a masked array", global_norm, masked)
+    refused(TypeError, r"grads\.1: .* got NoneType", global_norm, [np.ones(2), None])
+    refused(TypeError, r"grads\.0: .* got Tensor", global_norm, [torch.ones(2).requires_grad_()])
+    refused(TypeError, "grads: expected a tuple of arrays, got str", global_norm, "text")
+    refused(TypeError, "grads: .*, got tuple, an empty one", global_norm, ())
+    refused(TypeError, "lr: expected a number, got str '0.1'", sgd, params, grads, "0.1")
+    refused(ValueError, "lr: expected at least 0, got nan", adam, params, grads, state, np.nan)
+    refused(TypeError, "state: expected an AdamState, as adam_start", adam, params, grads, None, 1)
+    refused(TypeError, "params: expected a tuple of arrays, got NoneType", adam_start, None)
+    refused(TypeError, "params: expected a tuple", adam, None, grads, state, 0.1)
+    refused(TypeError, r"state\.mean: expected a tuple", adam, params, grads,
+            state._replace(mean=None), 0.1)  # fmt: skip
+    refused(ValueError, r"state\.mean: expected the shapes", adam, params, grads,
+            state._replace(mean=state.mean._replace(V=params.b)), 0.1)  # fmt: skip
+    refused(ValueError, r"state\.square: expected the shapes", adam, params, grads,
+            state._replace(square=state.square[:4]), 0.1)  # fmt: skip
+    refused(TypeError, r"state\.step: .* whole", adam, params, grads, state._replace(step=0.5), 1)
     refused(ValueError, r"max_norm: .* more than 0, got 0\.0", clip_gradients, grads, 0)
     refused(ValueError, "max_norm: .* more than 0, got -1", clip_gradients, grads, -1)
     refused(TypeError, "max_norm: expected a number", clip_gradients, grads, None)

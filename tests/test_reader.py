@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.strategies import refused
 from utils import reader
 from utils.cell import init_params
 from utils.data import Colours, alphabet, colour_names
@@ -34,6 +35,28 @@ def test_colour_gradient_is_that_of_the_cross_entropy_over_real_steps(rng):
     got = reader.colour_gradient(1 / (1 + np.exp(-o)), rgb, mask)
     assert relative_error(got, numerical_gradient(loss, o)) < 1e-8
     assert not got[~mask].any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_painted_at_padding_does_not_matter(rng, bad):
+    mask = np.array([[True, True], [True, False], [True, False]])
+    painted, rgb = rng.random(size=(3, 2, 3)), rng.random((2, 3))
+    dirty = np.where(mask[..., None], painted, bad)
+    right = reader.colour_gradient(painted, rgb, mask)
+    np.testing.assert_array_equal(reader.colour_gradient(dirty, rgb, mask), right)
+
+
+def test_bad_arguments_are_named(rng):
+    params, (train, _) = init_params(6, 4, 3, rng), colour_names()
+    letters, painted = alphabet(train.names), np.ones((3, 2, 3))
+    refused(ValueError, "ids: expected ids from 0 to 5, got 6", reader.paint, params, [[6]])
+    refused(TypeError, "ids: expected integers .* got NoneType", reader.paint, params, None)
+    refused(ValueError, "mask: expected at least one True", reader.colour_gradient, painted,
+            painted[0], np.zeros((3, 2), bool))  # fmt: skip
+    for name, wrong in {"epochs": 0.5, "B": 0, "lr": np.nan, "H": None}.items():
+        options = {"H": 4, "epochs": 1, "rng": rng, name: wrong}
+        with pytest.raises((TypeError, ValueError), match=f"^{name}: expected"):
+            reader.train_reader(train, letters, **options)
 
 
 def test_training_brings_the_colours_nearer(rng):

@@ -115,4 +115,11 @@ def test_bad_arguments_are_named():
     refused(ValueError, "sequences: expected at least one", pad_sequences, [])
     refused(ValueError, r"sequences\[1\]: .* at least 1", pad_sequences, [[1], np.zeros(0, int)])
     refused(TypeError, r"sequences\[0\]: expected integers", pad_sequences, [[0.5]])
+    refused(ValueError, r"sequences\[1\]: .* got shape \(0,\)", pad_sequences, [[1], []])
+    refused(TypeError, "sequences: expected a list .* got NoneType", pad_sequences, None)
+    refused(TypeError, r"sequences\[0\]: expected integers .*, got str", pad_sequences, "text")
+    refused(TypeError, r"sequences\[0\]: .* masked", pad_sequences, [np.ma.masked_array([1])])
+    refused(
+        ValueError, r"h0: .*; a carried state fits batches of 2", unroll, p.x, p.h0[:2], U, V, b
+    )
     refused(TypeError, "pad: expected a whole", pad_sequences, [[1]], 0.5)

@@ -71,7 +71,7 @@ def in_proportion(loss, w, eps=1e-5):
     gradient = np.zeros(w.shape)
     for i in np.ndindex(w.shape):
         step = np.zeros(w.shape)
-        step[i] = eps * max(1, abs(w[i]))
+        step[i] = eps * np.maximum(1, abs(w[i]))
         gradient[i] = (loss(w + step) - loss(w - step)) / (2 * step[i])
     return gradient
 

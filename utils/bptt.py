@@ -14,12 +14,13 @@ Werbos (1990); Goodfellow et al. (2016), equations (10.17)-(10.28).
 
 import numpy as np
 
-from ._validate import checked, whole
+from ._validate import checked, finite, whole
 from .cell import RNN_SHAPES, RNNParams, affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces, run
 
 ROWS = 3200  # steps times sequences in a block: matrix products of fewer rows are slower
+NO_SEQUENCE = slice(0)
 
 
 @checked(x_t="BD|B<D", h_prev="BH", U="DH", V="HH", h_t="BH", dh_t="BH")
@@ -50,7 +51,7 @@ def truncated_bptt(do, x, h0, h, params, chunk):
     """grads, with the error cut off at each border between chunks of `chunk` steps.
 
     States are carried over the borders, errors are not: Williams & Peng (1990). What a state owes
-    to the losses beyond its chunk is missing, so the gradient is biased.
+    to the losses beyond its chunk is missing, so the gradient is biased. ValueError if chunk < 1.
     """
     chunk = whole("chunk", chunk, 1)
     da = times(do, params.W.T)
@@ -64,13 +65,19 @@ def gradient_flow(h, V):
     """(T,): the spectral norm of ∂h_T/∂h_t for the states h (T,H) of one sequence; the last is 1.
 
     How much the last step feels of step t: the product of the Jacobians between, which vanishes or
-    explodes. Bengio, Simard & Frasconi (1994); Pascanu, Mikolov & Bengio (2013), equation (5).
+    explodes: inf and 0 where the dtype ends, for any T. Raises ValueError if h or V is not finite.
+    Bengio, Simard & Frasconi (1994); Pascanu, Mikolov & Bengio (2013), equation (5).
     """
-    product, norms = np.eye(len(V), dtype=h.dtype), []
-    for h_t in h[::-1]:
-        norms.append(np.linalg.norm(product, 2))
-        product = step_jacobian(h_t, V) @ product
-    return np.array(norms[::-1], dtype=h.dtype)
+    finite("h", h)
+    finite("V", V)
+    product, power, norms = np.eye(len(V), dtype=h.dtype), 0, []
+    for h_t in h[::-1]:  # the product is kept over 2**power, lest it overflows
+        norms.append((np.linalg.norm(product, 2), power))
+        jacobian, more = _scaled(step_jacobian(h_t, V))
+        product, again = _scaled(jacobian @ product)
+        power += more + again
+    with np.errstate(over="ignore", under="ignore"):
+        return np.array([np.ldexp(*norm) for norm in norms[::-1]], dtype=h.dtype)
 
 
 @checked(h_t="H", V="HH")
@@ -85,12 +92,15 @@ def loss_and_gradients(params, x, targets, mask, h0):
 
     The same as unroll, readout, cross-entropy and bptt in turn, but the logits and errors of only
     a block of steps exist at a time: nearly all the memory it takes is that of the states.
+    A float x may hold NaN or infinity after a sequence's last real step: no loss depends on that,
+    only the last state, which is NaN then. Raises ValueError if no step is real.
     """
     weight = step_weights(mask, h0.dtype)
+    x, spoilt = without_bad_padding(x, mask)
     states = run(x, h0, *params[:3])
     blocks = pieces(len(x), max(1, ROWS // len(h0)))
     stored = ((steps, states[steps.start : steps.stop + 1]) for steps in blocks[::-1])
-    return _back_through(stored, params, x, targets, weight)
+    return _back_through(stored, params, x, targets, weight, spoilt)
 
 
 @checked(x="TBD|TB<D", h0="BH", params=RNN_SHAPES, targets="TB<K", mask="TB?")
@@ -101,6 +111,7 @@ def checkpointed_gradients(params, x, targets, mask, h0):
     run again from there. Chen et al. (2016); for recurrent networks Gruslys et al. (2016).
     """
     weight = step_weights(mask, h0.dtype)
+    x, spoilt = without_bad_padding(x, mask)
     stretches = pieces(len(x), round(len(x) ** 0.5))
     starts = [h0]
     for steps in stretches[:-1]:
@@ -109,7 +120,7 @@ def checkpointed_gradients(params, x, targets, mask, h0):
         (steps, run(x[steps], start, *params[:3]))
         for steps, start in zip(stretches[::-1], starts[::-1], strict=True)
     )
-    return _back_through(again, params, x, targets, weight)
+    return _back_through(again, params, x, targets, weight, spoilt)
 
 
 def errors_through_time(dh, h, V, carried=None):
@@ -159,7 +170,28 @@ def times(z, W):
     return flat(z).dot(W).reshape(*z.shape[:-1], W.shape[1])
 
 
-def _back_through(stretches, params, x, targets, weight):
+def _scaled(M):
+    """M over the power of 2 just above its largest entry, which is exact, and that power."""
+    power = int(np.frexp(np.abs(M).max())[1])
+    return np.ldexp(M, -power), power
+
+
+def without_bad_padding(x, mask):
+    """x, 0 where it is not finite after a sequence's last real step, and which sequences that is.
+
+    On the way back NaN there would meet errors of 0, and 0 times NaN is NaN.
+    """
+    if x.dtype.kind in "iu" or np.count_nonzero(mask) == mask.size:
+        return x, NO_SEQUENCE
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(x.sum()):  # the quickest look at all of them
+            return x, NO_SEQUENCE
+    bad = ~np.logical_or.accumulate(mask[::-1])[::-1]
+    bad[bad] = ~np.isfinite(x[bad]).all(-1)
+    return np.where(bad[..., None], 0, x), bad.any(0)
+
+
+def _back_through(stretches, params, x, targets, weight, spoilt):
     """Loss, grads, dh0 and the last state from stretches of steps, each (steps, states).
 
     The last stretch comes first; each hands the error that is left at its start to the next.
@@ -173,6 +205,7 @@ def _back_through(stretches, params, x, targets, weight):
             grads, last = part, states[-1].copy()  # a copy, lest it keeps all states alive
         else:
             grads = RNNParams(*map(np.add, grads, part, grads))  # in place
+    last[spoilt] = np.nan
     return loss, grads, carried, last
 
 

@@ -55,7 +55,10 @@ def readout(h_t, W, c):
 
 
 def count_parameters(D, H, K):
-    """How many numbers the network learns: those of U, V, b, W and c. T is not among them."""
+    """How many numbers the network learns: those of U, V, b, W and c. T is not among them.
+
+    Raises TypeError or ValueError if D, H or K is not a whole number of at least 1.
+    """
     D, H, K = whole("D", D, 1), whole("H", H, 1), whole("K", K, 1)
     return D * H + H * H + H + H * K + K
 

@@ -5,6 +5,7 @@ Python's own reference text (in CPython). Made: lagged bits, a copy task for lon
 second-order Markov language, each with the best loss that any model can reach.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +73,10 @@ def python_docs():
 
 
 def load_text(path, least=1000):
-    """The text in a UTF-8 file of your own, of at least `least` characters to learn from."""
+    """The text in a UTF-8 file of your own, of at least `least` characters to learn from.
+
+    Raises FileNotFoundError if there is no such file, ValueError if it is no UTF-8 text or short.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: expected a text file, got {str(path)!r}, which is not one")
@@ -97,13 +101,21 @@ def load_text(path, least=1000):
 def alphabet(texts):
     """The characters of one string or of several, each once, as a string; END always comes first.
 
-    A character's place in it is its id, so END is id 0.
+    A character's place in it is its id, so END is id 0. Raises TypeError for what is no text.
     """
+    if not isinstance(texts, str):
+        if not isinstance(texts, Iterable):
+            raise TypeError(f"texts: expected strings, got {type(texts).__name__}")
+        texts = [_text(f"texts[{i}]", text) for i, text in enumerate(texts)]
     return END + "".join(sorted(set("".join(texts)) - {END}))
 
 
 def encode(text, letters):
-    """The ids (T,) of the characters of `text`: their places in `letters`."""
+    """The ids (T,) of the characters of `text`: their places in `letters`.
+
+    Raises TypeError if these are no strings, ValueError if a character is not among the letters.
+    """
+    text, letters = _text("text", text), _text("letters", letters)
     places = {letter: i for i, letter in enumerate(letters)}
     unknown = sorted(set(text) - set(places))
     if unknown:
@@ -112,8 +124,12 @@ def encode(text, letters):
 
 
 def decode(ids, letters):
-    """The text whose characters have these ids (T,); undoes `encode`."""
-    if len(ids) == 0:
+    """The text whose characters have these ids (T,); undoes `encode`.
+
+    Raises TypeError if they are no whole numbers, ValueError if one is not the id of a letter.
+    """
+    letters = _text("letters", letters)
+    if np.shape(ids) == (0,):
         return ""
     ids = ids_below("ids", ids, len(letters))
     return "".join(letters[i] for i in ids)
@@ -125,6 +141,8 @@ def lagged_bits(T, B, rng):
     The bits before the first step count too.
 
         P(y_t = 1) = 0.5 + 0.5 x_{t-3} - 0.25 x_{t-8}
+
+    Raises TypeError or ValueError if T or B is no whole number of at least 1, or rng no Generator.
     """
     T, B = whole("T", T, 1), whole("B", B, 1)
     x = generator(rng).integers(0, 2, size=(T + 8, B))
@@ -144,6 +162,7 @@ def copy_task(delay, symbols, B, rng):
     T = delay + 2. Ids: 0 says "now", 1 to `symbols` are the symbols, as many after them are noise.
     Only the last step counts. Who remembers nothing has a loss of log(symbols), who remembers 0.
     In the manner of Bengio, Simard & Frasconi (1994) and Hochreiter & Schmidhuber (1997).
+    Raises TypeError or ValueError if delay, symbols (from 2) or B is no such whole number.
     """
     delay, symbols, B = whole("delay", delay, 1), whole("symbols", symbols, 2), whole("B", B, 1)
     first = generator(rng).integers(1, symbols + 1, size=(1, B))
@@ -155,7 +174,10 @@ def copy_task(delay, symbols, B, rng):
 
 
 def markov2(n, rng):
-    """n ids (n,) of a language of 6 symbols in which two symbols decide on the next."""
+    """n ids (n,) of a language of 6 symbols in which two symbols decide on the next.
+
+    Raises TypeError or ValueError if n is no whole number of at least 1, or rng no Generator.
+    """
     n = whole("n", n, 1)
     cumulative = _markov2_table().cumsum(-1)
     cumulative[..., -1] = 1  # it may be rounded to a little less
@@ -179,6 +201,12 @@ def markov2_perplexities():
     bigram = _entropy(pairs.ravel()) - unigram  # H(next | last) = H(last, next) - H(last)
     floor = (pairs * _entropy(table)).sum()
     return tuple(float(np.exp(entropy)) for entropy in (unigram, bigram, floor))
+
+
+def _text(name, value):
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a string, got {type(value).__name__}")
+    return value
 
 
 def _markov2_table():

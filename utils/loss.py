@@ -26,18 +26,24 @@ def sequence_cross_entropy(o, targets, mask):
     """Mean of -log p[target] over the real steps: o (T,B,K) logits, targets (T,B), mask (T,B).
 
     A float, or a complex number if the logits are complex (the complex-step check).
+    What the other steps hold does not matter, be it NaN: they are left out, not multiplied by 0.
     Raises ValueError if no step is real: there is nothing to take the mean of.
     """
-    weight = step_weights(mask, o.real.dtype)
+    weight = step_weights(mask, o.real.dtype)[mask]
+    o, targets = o[mask], targets[mask]  # (N,K) and (N,): the real steps
     z = o - _largest(o)
-    picked = np.take_along_axis(z, targets[..., None], -1)[..., 0]
+    picked = np.take_along_axis(z, targets[:, None], -1)[:, 0]
     nll = np.log(np.exp(z).sum(-1)) - picked
     return (weight * nll).sum().item()
 
 
 @checked(o="TBK", targets="TB<K", mask="TB?")
 def sequence_cross_entropy_backward(o, targets, mask):
-    """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N."""
+    """do (T,B,K), the gradient of `sequence_cross_entropy` by its logits: (p - one_hot) / N.
+
+    0 at the steps that are not real, whatever they hold. Raises ValueError if no step is real.
+    """
+    o = np.where(mask[..., None], o, 0)
     do = np.subtract(o, _largest(o), order="C")
     weighted_cross_entropy(do, targets, step_weights(mask, o.dtype))
     return do
@@ -57,6 +63,8 @@ def weighted_cross_entropy(o, targets, weight):
     Forward and backward share the exponentials; in place, for there may be many of them.
     """
     rows, o, weight = flat(o), o.ravel(), weight.ravel()
+    if np.count_nonzero(weight) < weight.size:
+        rows[weight == 0] = 0  # left out: 0 times NaN would be NaN
     at_target = np.arange(0, o.size, rows.shape[1]) + targets.ravel()
     if max(o[o.argmax()], -o[o.argmin()]) > SAFE:  # sooner found than with max() and min()
         rows -= _largest(rows)

@@ -7,8 +7,9 @@ is as simple as that of the softmax: painted - true.
 
 import numpy as np
 
+from ._validate import checked, positive, whole
 from .bptt import bptt
-from .cell import init_params, readout
+from .cell import RNN_SHAPES, init_params, readout
 from .data import encode
 from .gates import sigmoid
 from .loss import step_weights
@@ -16,19 +17,29 @@ from .optim import adam, adam_start, clip_gradients
 from .unroll import pad_sequences, unroll
 
 
+@checked(params=RNN_SHAPES, ids="TB<D")
 def paint(params, ids):
     """The colours (T,B,3) guessed after each letter of ids (T,B), and the memories h (T,B,H)."""
     h = unroll(ids, np.zeros((ids.shape[1], len(params.b))), *params[:3])
     return sigmoid(readout(h, params.W, params.c)), h
 
 
+@checked(painted="TBK", rgb="BK", mask="TB?")
 def colour_gradient(painted, rgb, mask):
-    """do (T,B,3): painted colours (T,B,3) less the true ones (B,3), averaged over real steps."""
-    return step_weights(mask, painted.dtype)[..., None] * (painted - rgb)
+    """do (T,B,3): painted colours (T,B,3) less the true ones (B,3), averaged over real steps.
+
+    0 at the other steps, whatever they hold. Raises ValueError if no step is real.
+    """
+    weight = step_weights(mask, painted.dtype)
+    return weight[..., None] * np.where(mask[..., None], painted - rgb, 0)
 
 
 def train_reader(colours, letters, H, epochs, rng, lr=0.01, B=16, progress=iter):
-    """RNNParams of a reader trained on `Colours`; `progress` wraps the epochs (tqdm, say)."""
+    """RNNParams of a reader trained on `Colours`; `progress` wraps the epochs (tqdm, say).
+
+    Raises TypeError or ValueError if H, epochs, lr or B is no number or below 1 (epochs, lr: 0).
+    """
+    epochs, B, lr = whole("epochs", epochs, 0), whole("B", B, 1), positive("lr", lr, zero_too=True)
     texts = [encode(name, letters) for name in colours.names]
     params = init_params(len(letters), H, 3, rng)
     state = adam_start(params)

@@ -6,6 +6,7 @@ Only the product with V has to wait for the step before. x U does not, so it is 
 for all steps. Equations (10.8) and (10.9) of Goodfellow et al. (2016); Elman (1990).
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -37,9 +38,13 @@ def unroll_in_chunks(x, h0, U, V, b, chunk):
 def pad_sequences(sequences, pad=0):
     """B sequences of ids, of any lengths, as ids (T,B) filled up with `pad`, and mask (T,B).
 
-    The mask is True at real steps. T is the longest length. No sequence may be empty.
+    The mask is True at real steps. T is the longest length.
+    Raises TypeError if something in `sequences` is no sequence of ids, ValueError if one is empty.
     """
     pad = whole("pad", pad)
+    if not isinstance(sequences, Iterable):
+        kind = type(sequences).__name__
+        raise TypeError(f"sequences: expected a list of sequences of ids, got {kind}")
     columns = [arrays(**{f"sequences[{i}]": (s, "T<")})[0] for i, s in enumerate(sequences)]
     if not columns:
         raise ValueError("sequences: expected at least one sequence, got none")
@@ -53,7 +58,10 @@ def pad_sequences(sequences, pad=0):
 
 @checked(h="TBH", lengths="B<")
 def last_states(h, lengths):
-    """(B,H): of states h (T,B,H) each sequence's last real one; lengths (B,) are 1 … T."""
+    """(B,H): of states h (T,B,H) each sequence's last real one; lengths (B,) are 1 … T.
+
+    Raises ValueError if one of the lengths is not.
+    """
     if lengths.min() < 1 or lengths.max() > len(h):
         raise ValueError(f"lengths: expected each in 1 … T={len(h)}, got {lengths.tolist()}")
     return h[lengths - 1, np.arange(h.shape[1])]

@@ -208,7 +208,7 @@ def _loss_falls(bptt):
 
     grads, _, _ = bptt(do, x, h0, h, params)
     moved = RNNParams(*(p - 1e-4 * g for p, g in zip(params, grads, strict=True)))
-    return bool(loss(moved) >= loss(params))
+    return not loss(moved) < loss(params)
 
 
 def _cosine(got, expected):
@@ -351,6 +351,13 @@ CATCHES_BUGS = Exercise(
             "Your test lets differences of a tenth pass. How exact are two right ways to compute "
             "the same?",
             _tester(differ=_by(0.1)),
+        ),
+        Mistake(
+            "blind to NaN",
+            "A gradient of NaN gets away: NaN is neither above nor below any number. Ask whether "
+            "the error is `not ... <= tolerance`, and beware of Python's own `max()`, which may "
+            "pass over it.",
+            _tester(differ=lambda got, expected: np.abs(got - expected).max() > 1e-6),  # on purpose
         ),
         Mistake(
             "equal to the last bit",

@@ -569,7 +569,7 @@ def _scaled_by(scale, norm=_norm):
 
 
 def _factor(norm, max_norm):
-    return min(1.0, max_norm / norm) if norm > 0 else 1.0
+    return 1.0 if norm <= max_norm else max_norm / norm
 
 
 def _scaled_by_norm(norm):

@@ -945,6 +945,13 @@ BUGS = (
         "dh0 came back with an error for every step. Only the first state's is asked for.",
         _replaced(lambda p: {"dh0": p.da @ p.V.T}),
     ),
+    Bug(
+        "NaN everywhere",
+        "All that came back is NaN. It is born of 0 / 0, 0 · inf or inf - inf, and in what "
+        "`np.empty` made and nobody filled: which line makes the first one?",
+        _each(lambda a: a * np.nan),
+        "It is neither too large nor too small, and not even equal to itself.",
+    ),
     # Types and shapes
     Bug(
         "Goodfellow's order",

@@ -232,4 +232,4 @@ def _vector(ax, g, colour, label, line, width=2, beside=(0.12, 0.12)):
 
 
 def _shortened(g, max_norm):
-    return g * min(1.0, max_norm / np.linalg.norm(g))
+    return g * np.minimum(1.0, max_norm / np.linalg.norm(g))
