@@ -49,8 +49,8 @@ def test_sliders_in_a_notebook_that_is_opened_again(open_notebook):
 def test_slips_are_answered_in_plain_words(open_notebook):
     """A letter without quotes; a line typed over the stub at the left margin."""
     notebook = open_notebook(LESSON_1)
-    notebook.run_all()
     question = next(c["id"] for c in notebook.cells() if c["id"].startswith("question-"))
+    notebook.press_until("Shift+Enter", question)
     notebook.replace_line(question, "your answer here", "a")
     notebook.see(question, "Write your letter in quotes")
     notebook.cell(EXERCISE).locator(".cm-line", has_text="your code here").click(click_count=3)
