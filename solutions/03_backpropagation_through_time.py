@@ -1394,8 +1394,8 @@ for function in (loss_and_gradients, checkpointed_gradients):
 # <details><summary>Hint 2: the formula</summary>
 #
 # Any loss of o with a known do is good, the simplest is loss = Σ do · o for a random do. Compare with
-# central differences of that loss for each of U, V, b, W, c, and for x and h0. And compare shapes before
-# values.
+# central differences of that loss for each of U, V, b, W, c, and for x and h0. Compare shapes before
+# values, and values so that NaN counts as wrong: it is neither above nor below any number.
 #
 # </details>
 # <details><summary>Hint 3: the skeleton</summary>

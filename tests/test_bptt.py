@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import (
@@ -170,7 +170,7 @@ def test_the_gradient_flow_is_the_norm_of_the_jacobian(p):
         assert flow[t] == pytest.approx(torch.linalg.matrix_norm(exact, 2).item(), rel=1e-10)
 
 
-@given(st.floats(-1e3, 1e3), st.integers(1, 3000), st.sampled_from([np.float32, np.float64]))
+@given(st.floats(-1e3, 1e3), st.integers(1, 1500), st.sampled_from([np.float32, np.float64]))
 def test_the_gradient_flow_of_one_unit_is_a_power_for_any_number_of_steps(v, T, dtype):
     h, V = np.zeros((T, 1), dtype), np.array([[v]], dtype)
     with np.errstate(all="raise"):
@@ -182,10 +182,11 @@ def test_the_gradient_flow_of_one_unit_is_a_power_for_any_number_of_steps(v, T, 
         np.testing.assert_allclose(flow, exact.astype(dtype), rtol, atol)
 
 
+@settings(max_examples=5)
 @given(st.integers(2, 20), st.floats(3, 10), seeds)
 def test_a_flow_that_explodes_is_infinite_and_comes_back(H, size, seed):
     rng = np.random.default_rng(seed)
-    h, V = rng.uniform(-0.5, 0.5, (2000, H)), size * np.linalg.qr(rng.standard_normal((H, H)))[0]
+    h, V = rng.uniform(-0.5, 0.5, (1000, H)), size * np.linalg.qr(rng.standard_normal((H, H)))[0]
     with np.errstate(all="raise"):
         flow = gradient_flow(h, V)
     assert flow[0] == np.inf
@@ -193,13 +194,13 @@ def test_a_flow_that_explodes_is_infinite_and_comes_back(H, size, seed):
     finite = np.flatnonzero(np.isfinite(flow))
     assert (np.diff(finite) == 1).all()
     product = np.eye(H)
-    for t in range(1999, finite[0], -1):
+    for t in range(999, finite[0], -1):
         assert flow[t] == pytest.approx(np.linalg.norm(product, 2), rel=1e-9)
         product = step_jacobian(h[t], V) @ product
-    saturated = np.full((2000, H), 0.999)  # on the way back there the error shrinks again
+    saturated = np.full((1000, H), 0.999)  # on the way back there the error shrinks again
     flow = gradient_flow(np.vstack([saturated, h]), V)
     assert flow[0] == 0
-    assert flow[2000] == np.inf
+    assert flow[1000] == np.inf
     assert ((flow > 0) & (flow < 1)).any()
 
 
