@@ -38,7 +38,8 @@ def global_norm(grads):
     NaN wherever it stands, also beside infinity. Raises TypeError if grads is no tuple of arrays.
     """
     grads = _checked("grads", grads)
-    largest = float(np.max([np.abs(g).max() for g in grads]))  # max() could pass over a NaN
+    peaks = [float(np.abs(g).max()) for g in grads]
+    largest = max(peaks, key=lambda peak: (peak != peak, peak))  # NaN, the only one unlike itself
     if largest == 0 or not np.isfinite(largest):
         return largest
     return largest * sum(float(np.square(g / largest).sum(dtype=float)) for g in grads) ** 0.5
