@@ -22,7 +22,6 @@ CELL = "start"  # the id of the first code cell
 TEMPLATE = """\
 # Finds the workbook's tools{or_fetches}. If nothing appears below, all is well.
 from importlib.util import find_spec
-
 from IPython.core.error import UsageError  # shown as a sentence
 
 {fetch}try:
