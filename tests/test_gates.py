@@ -1,5 +1,7 @@
 """Lesson 6: LSTM and GRU, against PyTorch and the complex step."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from tests.strategies import (
     tensor,
     torch_loss_and_gradients,
 )
+from utils import gru, lstm
 from utils.cell import RNNParams, readout
 from utils.gates import (
     GRUParams,
@@ -136,8 +139,7 @@ def test_every_gradient_of_the_gru_is_that_of_autograd_and_of_the_complex_step(p
 
 
 def compare_to_complex_step(loss, params, grads):
-    """For the biases, which every gate has: a few numbers say enough."""
-    for name in set(params._fields) & {"b", "b_in", "b_rec", "c"}:
+    for name in params._fields:
         numeric = complex_step_gradient(
             lambda w, name=name: loss(params._replace(**{name: w})), getattr(params, name)
         )
@@ -173,6 +175,101 @@ def test_loss_and_gradients_of_any_network_from_an_empty_memory(kind):
     assert loss == pytest.approx(expected_loss, rel=1e-12)
     assert type(grads) is kind
     assert_close(grads, expected)
+
+
+@pytest.mark.parametrize("kind", [LSTMParams, GRUParams])
+@given(problems())
+def test_loss_and_gradients_are_those_of_the_functions_in_turn(kind, p):
+    p = with_gates(p, kind)
+    x, h0, (*recurrent, W, c) = p.x, np.zeros_like(p.h0), p.params
+    if kind is LSTMParams:
+        states, first = lstm_unroll(x, h0, h0, *recurrent), (h0, h0)
+    else:
+        states, first = (gru_unroll(x, h0, *recurrent),), (h0,)
+    o = readout(states[0], W, c)
+    do = sequence_cross_entropy_backward(o, p.targets, p.mask)
+    backward = lstm_bptt if kind is LSTMParams else gru_bptt
+    expected = backward(do, x, *first, *states, p.params)[0]
+    loss, grads = sequence_gradients(p.params, x, p.targets, p.mask)
+    assert loss == pytest.approx(sequence_cross_entropy(o, p.targets, p.mask), rel=1e-12)
+    assert_close(grads, expected, 1e-12)
+
+
+def unrolled(kind, x, h0, c0, recurrent):
+    """All h, and c of an LSTM, by the loop of `utils` and by one cell after another."""
+    if kind is GRUParams:
+        cells = [h0]
+        for x_t in x:
+            cells.append(gru_cell_forward(x_t, cells[-1], *recurrent))
+        return (gru_unroll(x, h0, *recurrent),), (np.array(cells[1:]),)
+    cells = [(h0, c0)]
+    for x_t in x:
+        cells.append(lstm_cell_forward(x_t, *cells[-1], *recurrent))
+    return lstm_unroll(x, h0, c0, *recurrent), tuple(map(np.array, zip(*cells[1:], strict=True)))
+
+
+@pytest.mark.parametrize("kind", [LSTMParams, GRUParams])
+@given(problems())
+def test_unrolling_is_the_cell_at_each_step(kind, p):
+    p = with_gates(p, kind)
+    assert_close(*unrolled(kind, p.x, p.h0, p.c0, p.params[:-2]), 1e-12)
+
+
+@pytest.mark.parametrize("kind", [LSTMParams, GRUParams])
+@given(problems())
+def test_the_gradient_does_not_depend_on_how_many_steps_are_prepared_at_a_time(kind, p):
+    p = with_gates(p, kind)
+    batch = p.params, p.x, p.targets, p.mask
+    whole = sequence_gradients(*batch)
+    for steps in (1, 2):
+        room = steps * 4 * p.h0.size
+        with mock.patch.object(lstm, "ROOM", room), mock.patch.object(gru, "ROOM", room):
+            assert_close(sequence_gradients(*batch)[1], whole[1], 1e-12)
+
+
+@pytest.mark.parametrize("kind", [LSTMParams, GRUParams])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e3, 1e-3])
+def test_large_and_tiny_sums(kind, dtype, size):
+    """Shut gates are 0, without a warning; what is tiny keeps its digits, in float32 too."""
+    p = with_gates(problem(dtype=dtype), kind)
+    x, h0, c0 = size * p.x, size * p.h0, size * p.c0
+    recurrent = [w if w.ndim == 2 else dtype(size) * w for w in p.params[:-2]]
+    with np.errstate(all="raise", under="ignore"):
+        by_loop, by_cells = unrolled(kind, x, h0, c0, recurrent)
+    for got, expected in zip(by_loop, by_cells, strict=True):
+        assert got.dtype == dtype
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(got, expected, rtol=1e4 * eps, atol=10 * size * eps)
+
+
+def test_sequence_gradients_name_what_is_wrong():
+    p = problem()
+    batch = p.x, p.targets, p.mask
+    for kind in (RNNParams, LSTMParams, GRUParams):
+        params = p.params if kind is RNNParams else with_gates(problem(), kind).params
+        assert_close(
+            sequence_gradients(params, *(a.tolist() for a in batch)),
+            sequence_gradients(params, *batch),
+        )
+        for place, bad, error, message in [
+            (0, None, TypeError, "x: expected"),
+            (0, p.x[:, :, :2], ValueError, r"x: expected .*D"),
+            (1, p.targets + 9, ValueError, "targets: expected ids from 0 to 1"),
+            (2, p.mask.astype(float), TypeError, "mask: expected booleans"),
+            (2, p.mask & False, ValueError, "mask: expected at least one True"),
+        ]:
+            args = [*batch]
+            args[place] = bad
+            refused(error, message, sequence_gradients, params, *args)
+        refused(ValueError, r"params\.|b: ", sequence_gradients, params._replace(c=p.h0[0]), *batch)
+    refused(
+        TypeError,
+        "params: expected RNNParams, LSTMParams or GRUParams, got tuple",
+        sequence_gradients,
+        tuple(p.params),
+        *batch,
+    )
 
 
 def test_gates_do_not_overflow():

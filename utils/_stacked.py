@@ -1,9 +1,9 @@
 """What the loops of the LSTM and of the GRU share: one row for all that a step reads.
 
-    a_t = x_t U + b + h_{t-1} V = [x_t, 1, h_{t-1}] stacked(U, b, V)
+    a_t = x_t U + b + h_{t-1} V = [x_t, 1, h_{t-1}] [U; b; V]
 
 A step is then one product, with nothing to add up. The weights are cut into planes, one a gate, so
-that what the loops work on is in one piece for each gate: short pieces of columns take twice as long.
+that each gate's numbers lie in one piece: columns are short pieces, which take twice as long.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ def rows(x, h0, D):
 
 
 def planes(order, *parts):
-    """U (D,G·H), b (G·H,), V (H,G·H) below one another, as (G,D+1+H,H): a plane a gate, in this order."""
+    """U (D,G·H), b (G·H,) and V (H,G·H) below one another: (G,D+1+H,H), the gates in this order."""
     parts = [part if part.ndim == 2 else part[None] for part in parts]
     H = parts[0].shape[1] // len(order)
     found = np.empty((len(order), sum(map(len, parts)), H), parts[0].dtype)

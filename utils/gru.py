@@ -3,8 +3,8 @@
     r, z = σ(x_t U + b_in + h_{t-1} V + b_rec)             U (D,3H)  V (H,3H)  b_in, b_rec (3H,)
     n = tanh(x_t U + b_in + r (h_{t-1} V + b_rec))         h_t = (1 - z) n + z h_{t-1}
 
-Each gate has its own columns of the weights, in PyTorch's order. Back, where the sums of the input, a,
-and those of the memory, s, differ in the part of n only:
+Each gate has its own columns of the weights, in PyTorch's order. Back, where the sums of the input,
+a, and those of the memory, s, differ in the part of n only:
 
     da_n = dh_t (1 - z) (1 - n²)        ds_n = da_n r      dh_{t-1} = dh_t z + ds Vᵀ
     da_r = da_n s_n r (1 - r)           da_z = dh_t (h_{t-1} - n) z (1 - z)
@@ -18,7 +18,7 @@ import numpy as np
 
 from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
 from ._validate import checked
-from .bptt import back_to_input, input_weights, one_step_back, times
+from .bptt import back_to_input, input_weights, times
 from .cell import affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces

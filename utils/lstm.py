@@ -3,7 +3,7 @@
     i, f, g, o = σ, σ, tanh, σ of (x_t U + h_{t-1} V + b)        U (D,4H)  V (H,4H)  b (4H,)
     c_t = f c_{t-1} + i g        h_t = o tanh(c_t)
 
-Each gate has its own columns of the weights, in PyTorch's order. Back, with dc_t from the next step:
+Each gate has its own columns of the weights, in PyTorch's order. Back, with dc_t from step t+1:
 
     dc = dc_t + dh_t o (1 - tanh² c_t)        dc_{t-1} = dc f        dh_{t-1} = da Vᵀ
     da = dc g i (1 - i), dc c_{t-1} f (1 - f), dc i (1 - g²), dh_t tanh(c_t) o (1 - o)
@@ -126,8 +126,7 @@ def _weights(U, V, b):
 
 
 def _run(x, h0, c0, U, V, b):
-    """The rows with all h, c (T+1,B,H), and for the way back the gates o, i, f, g: planes (T,4,B,H),
-    and tanh(c)."""
+    """The rows with all h, c (T+1,B,H), and for the way back o, i, f, g (T,4,B,H) and tanh(c)."""
     read, weights, shape, dtype = rows(x, h0, len(U)), _weights(U, V, b), h0.shape, h0.dtype
     c, tanh_c = np.empty((len(read), *shape), dtype), np.empty((len(x), *shape), dtype)
     gates, written = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
