@@ -195,6 +195,17 @@ def test_loss_and_gradients_are_those_of_the_functions_in_turn(kind, p):
     assert_close(grads, expected, 1e-12)
 
 
+@pytest.mark.parametrize("kind", [RNNParams, LSTMParams, GRUParams])
+@given(problems(ids=False))
+def test_what_padding_holds_does_not_matter_be_it_nan(kind, p):
+    p = p if kind is RNNParams else with_gates(p, kind)
+    real = p.mask[..., None]
+    loss, grads = sequence_gradients(p.params, np.where(real, p.x, np.nan), p.targets, p.mask)
+    right = sequence_gradients(p.params, np.where(real, p.x, 0), p.targets, p.mask)
+    assert loss == pytest.approx(right[0], rel=1e-12)
+    assert_close(grads, right[1], 1e-12)
+
+
 def unrolled(kind, x, h0, c0, recurrent):
     """All h, and c of an LSTM, by the loop of `utils` and by one cell after another."""
     if kind is GRUParams:

@@ -10,9 +10,8 @@ import numpy as np
 
 from ._validate import generator, whole
 
-ROOM = (
-    131072  # entries of all gates: what the way back prepares at a time, so that it stays in cache
-)
+# Entries of all gates: what the way back prepares at a time, so that it stays in the cache.
+ROOM = 131072
 
 
 def sigmoid(a):

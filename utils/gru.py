@@ -18,7 +18,7 @@ import numpy as np
 
 from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
 from ._validate import checked
-from .bptt import back_to_input, input_weights, times
+from .bptt import back_to_input, input_weights, times, without_bad_padding
 from .cell import affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces
@@ -98,6 +98,7 @@ def gru_gradients(params, x, targets, mask):
 
     The same as gru_unroll, readout, cross-entropy and gru_bptt in turn, but the gates are kept.
     """
+    x, _ = without_bad_padding(x, mask)
     U, V, b_in, b_rec, W, c = params
     weight, zeros = step_weights(mask, V.dtype), np.zeros((x.shape[1], len(V)), V.dtype)
     read, gates = _run(x, zeros, U, V, b_in, b_rec)

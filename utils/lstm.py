@@ -17,7 +17,7 @@ import numpy as np
 
 from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
 from ._validate import checked
-from .bptt import back_to_input, input_weights, one_step_back, times
+from .bptt import back_to_input, input_weights, one_step_back, times, without_bad_padding
 from .cell import affine, flat
 from .loss import step_weights, weighted_cross_entropy
 from .unroll import pieces
@@ -103,6 +103,7 @@ def lstm_gradients(params, x, targets, mask):
 
     The same as lstm_unroll, readout, cross-entropy and lstm_bptt in turn, but the gates are kept.
     """
+    x, _ = without_bad_padding(x, mask)
     U, V, b, W, bias = params
     weight, zeros = step_weights(mask, V.dtype), np.zeros((x.shape[1], len(V)), V.dtype)
     read, c, gates, tanh_c = _run(x, zeros, zeros, U, V, b)
