@@ -531,7 +531,9 @@ for k, name in enumerate(["dx_t", "dh_prev", "dc_prev", "dU", "dV", "db"]):
 #
 # And the whole way? Take your two functions through all steps of a short sequence, forward and back,
 # and add up dU, as in lesson 3. `sequence_gradients` of `utils` does the same, only faster; we need it
-# for the race at the end. (`copy_task` makes the sequences. You meet it there too.)
+# for the race at the end. (It keeps the gates from the way forward, and takes dU, dV and db of all
+# steps as one matrix product; `docs/benchmarks.md` has it timed against PyTorch. `copy_task` makes the
+# sequences. You meet it there too.)
 
 # %%
 params, task = init_lstm(D, H, K, rng), copy_task(delay=5, symbols=8, B=3, rng=rng)
