@@ -239,7 +239,7 @@ def test_the_gradient_does_not_depend_on_how_many_steps_are_prepared_at_a_time(k
 
 
 @pytest.mark.parametrize("kind", [LSTMParams, GRUParams])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 @pytest.mark.parametrize("size", [1e3, 1e-3])
 def test_large_and_tiny_sums(kind, dtype, size):
     """Shut gates are 0, without a warning; what is tiny keeps its digits, in float32 too."""

@@ -149,16 +149,19 @@ def _run(x, h0, c0, U, V, b):
 
 
 def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
-    """da (T,B,4H), dh0 and dc0 from dh (T,B,H), what each step's own loss says; in place of dh."""
+    """da (T,B,4H), dh0 and dc0 from dh (T,B,H), what each step's own loss says.
+
+    dh and the gates are written over, da goes where the gates were: they are the largest array.
+    """
     T, B, H = dh.shape
-    da, by_h = np.empty((T, B, 4, H), dh.dtype), np.empty((B, H), dh.dtype)
+    da, by_h = gates.reshape(T, B, 4, H), np.empty((B, H), dh.dtype)
     carried, dc, dc_prev = np.zeros_like(by_h), np.zeros_like(by_h), np.empty_like(by_h)
     add, multiply, V_back = np.add, np.multiply, V.T
     for steps in reversed(pieces(T, max(1, ROOM // (4 * B * H)))):
         factors = _factors(gates[steps], c_before[steps], h[steps], tanh_c[steps])
         at = da[steps]
         per_step = (
-            *(dh[steps], gates[steps, 2], factors[:, 0], factors[:, 1], factors[:, 2:]),
+            *(dh[steps], factors[:, 0], factors[:, 1], factors[:, 2], factors[:, 3:]),
             *(at[:, :, 3], at[:, :, :3].swapaxes(1, 2), at.reshape(-1, B, 4 * H)),
         )
         for dh_t, f_t, to_c, to_o, to_ifg, da_o, da_ifg, da_t in zip(
@@ -176,12 +179,12 @@ def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
 
 
 def _factors(gates, c_before, h, tanh_c):
-    """(T,5,B,H): what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
-    factors = np.empty((len(h), 5, *h.shape[1:]), h.dtype)
-    to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
+    """(T,6,B,H): f; what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
+    factors = np.empty((len(h), 6, *h.shape[1:]), h.dtype)
+    to_c_prev, to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
     o, i, f, g = gates.swapaxes(0, 1)
-    written = i * g
-    np.subtract(1, gates[:, :3], factors[:, 1:4])
+    to_c_prev[...], written = f, i * g
+    np.subtract(1, gates[:, :3], factors[:, 2:5])
     to_o *= h  # tanh(c) o (1 - o), for h = o tanh(c)
     to_i *= written  # g i (1 - i)
     to_f *= f

@@ -1,6 +1,6 @@
 """Measures the maths against PyTorch, a textbook loop and the bound; writes docs/benchmarks.md.
 
-    python -m utils.authoring.benchmark              all of it, about eight minutes
+    python -m utils.authoring.benchmark              all of it, about ten minutes
     python -m utils.authoring.benchmark --seconds 1  a quick look
 
 Each measurement runs in a process of its own, so that the number of threads is set before NumPy

@@ -37,8 +37,8 @@ SETTINGS = ROOT / "docs" / "book"
 TARGET = ROOT / ".build" / "book"
 MODULES = (  # in the order of the lessons
     *("checks", "cell", "loss", "unroll", "reader", "bptt", "gradcheck", "optim"),
-    *("accumulation", "torch_bridge", "data_parallel", "launch", "language_model", "gates"),
-    *("data", "plots", "environment"),
+    *("accumulation", "torch_bridge", "data_parallel", "launch", "language_model"),
+    *("lstm", "gru", "gates", "data", "plots", "environment"),
 )
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2")  # all that the pages use of it
 
