@@ -73,7 +73,7 @@ def ready(clone, place=None):
 
 
 def would_do(clone, *command):
-    command = ["make", "--dry-run", *command]
+    command = ["make", "--dry-run", "--no-print-directory", *command]
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
 
 
