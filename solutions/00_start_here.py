@@ -111,7 +111,7 @@ print(z + b)
 # >
 # > Return `z` (B,H) with the bias `b` (H,) added to every row. Leave `z` and `b` as they are.
 # >
-# > *How:* double-click the `...` below `# your code here`, type over it, and press **Shift+Enter**.
+# > *How:* double-click the `...` in the function, type over it, and press **Shift+Enter**.
 # >
 # > *Stuck?* Open the hints, or read the solution in `solutions/00_start_here.ipynb` and move on.
 #

@@ -125,9 +125,8 @@ def cell_of(notebook: bytes, text: str) -> NotebookNode:
 def test_a_region_becomes_a_stub_for_the_learner_and_plain_code_in_the_solution():
     made = lesson(FAKE_CHECKS + EXERCISE + QUESTION)
     assert sources(made.learner)[1:] == [
-        'def double(x):\n    """Twice x."""\n    # your code here\n    ...\n\n'
-        "double = check(double)",
-        'answer(\n    "1.1",\n    # your answer here\n    ...\n)',
+        'def double(x):\n    """Twice x."""\n    ...\n\ndouble = check(double)',
+        'answer(\n    "1.1",\n    ...\n)',
     ]
     assert sources(made.solved)[1:] == [
         'def double(x):\n    """Twice x."""\n    return 2 * x\n\ndouble = check(double)',
@@ -151,8 +150,7 @@ def double(x):
 double = check(double)
 """)
     assert sources(made.learner) == [
-        "def double(x):\n    # your code here\n    ...\n    if x:\n        # your code here\n"
-        "        ...\n    return 0\ndouble = check(double)"
+        "def double(x):\n    ...\n    if x:\n        ...\n    return 0\ndouble = check(double)"
     ]
     assert "### " not in sources(made.solved)[0]
     assert "    # twice\n\n    if x:" in sources(made.solved)[0]

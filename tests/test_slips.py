@@ -15,7 +15,7 @@ FOUR_SPACES = "stands outside your function: put four spaces in front of it."
 CELLS = {
     # a letter without quotes
     'answer("1.1", a)': "Write your letter in quotes",
-    'answer(\n    "1.1",\n    B,  # your answer here\n)': "Write your letter in quotes",
+    'answer(\n    "1.1",\n    B,\n)': "Write your letter in quotes",
     'b = "b"\nanswer("1.1", b)': "passed: Question 1.1",
     'b = np.zeros(3)\nanswer("1.1", b)': "in quotes; got an array of shape (3,)",
     'answer("1.1", b)': "in quotes; got an array of shape (3,)",  # b is known by now

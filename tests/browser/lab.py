@@ -230,9 +230,13 @@ class Notebook:
         shown.scroll_into_view_if_needed()
         expect(shown).to_be_visible()
 
+    def dots(self, id):
+        """The line of a stub."""
+        return self.cell(id).locator(".cm-line", has_text=re.compile(r"^\s*\.\.\.$"))
+
     def type_over_the_dots(self, id, text):
         """Double-click the `...` of a stub, type over it, and press Shift+Enter."""
-        dots = self.cell(id).locator(".cm-line", has_text=re.compile(r"^\s*\.\.\.$"))
+        dots = self.dots(id)
         dots.scroll_into_view_if_needed()
         dots.dblclick(position=dots.evaluate(MIDDLE_OF_TEXT))
         self.page.keyboard.type(text)

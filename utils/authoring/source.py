@@ -18,8 +18,9 @@ from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-# The dots stand alone on their line: a double click takes them all, and leaves the indentation.
-STUBS = {"exercise": ["# your code here", "..."], "question": ["# your answer here", "..."]}
+# Alone on its line: a double click takes the dots and leaves the indentation, a triple click leaves
+# no rest of the stub behind.
+STUB = "..."
 
 # Without version numbers: a build with another Python gives the same bytes.
 METADATA = {
@@ -174,7 +175,7 @@ def read_code(source: str, known: Known) -> tuple[str, str, Task | None]:
         return solved, solved, None
     if not regions:
         raise BuildError(f"{task.kind} {task.id} has no solution region")
-    learner = replace_regions(source, regions, STUBS[task.kind])
+    learner = replace_regions(source, regions, STUB)
     if find_task(learner, "with its stub, the cell") != task:
         reason = "the call of check or answer is inside the solution region"
         raise BuildError(reason, line=regions[0][0])
@@ -236,14 +237,12 @@ def refuse_markers(source: str) -> None:
             raise BuildError("a solution marker outside a code cell", line=i)
 
 
-def replace_regions(source: str, regions: list[tuple[int, int]], stub: list[str] | None = None):
-    """The source with each region replaced by a stub's lines; without one, only the markers go."""
+def replace_regions(source: str, regions: list[tuple[int, int]], stub: str | None = None) -> str:
+    """The source with each region replaced by a stub; without one, only the markers go."""
     lines = source.split("\n")
     for begin, end in reversed(regions):
         indent = lines[begin][: len(lines[begin]) - len(lines[begin].lstrip())]
-        lines[begin : end + 1] = (
-            lines[begin + 1 : end] if stub is None else [indent + line for line in stub]
-        )
+        lines[begin : end + 1] = lines[begin + 1 : end] if stub is None else [indent + stub]
     return "\n".join(lines)
 
 
