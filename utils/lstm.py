@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
+from ._stacked import ROOM, initial_weights, planes, product_into, rows, sigmoid, squeeze
 from ._validate import checked
 from .bptt import back_to_input, input_weights, one_step_back, times, without_bad_padding
 from .cell import affine, flat
@@ -132,12 +132,13 @@ def _run(x, h0, c0, U, V, b):
     c, tanh_c = np.empty((len(read), *shape), dtype), np.empty((len(x), *shape), dtype)
     gates, written = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
     c[0], one, h_next = c0, np.ones((), dtype), read[1:, :, len(U) + 1 :]
-    matmul, add, multiply, tanh = np.matmul, np.add, np.multiply, np.tanh
+    product, weights, sums = product_into(gates, weights)
+    add, multiply, tanh = np.add, np.multiply, np.tanh
     with np.errstate(over="ignore"):
         for read_t, h_t, c_prev, c_t, tanh_c_t, a_t, oif_t, o_t, i_t, f_t, g_t in zip(
-            read, h_next, c, c[1:], tanh_c, gates, gates[:, :3], *gates.swapaxes(0, 1), strict=False
+            read, h_next, c, c[1:], tanh_c, sums, gates[:, :3], *gates.swapaxes(0, 1), strict=False
         ):
-            matmul(read_t, weights, a_t)
+            product(read_t, weights, a_t)
             squeeze(oif_t, one)
             tanh(g_t, g_t)
             multiply(f_t, c_prev, c_t)
@@ -161,7 +162,7 @@ def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
         factors = _factors(gates[steps], c_before[steps], h[steps], tanh_c[steps])
         at = da[steps]
         per_step = (
-            *(dh[steps], factors[:, 0], factors[:, 1], factors[:, 2], factors[:, 3:]),
+            *(dh[steps], gates[steps, 2], factors[:, 0], factors[:, 1], factors[:, 2:]),
             *(at[:, :, 3], at[:, :, :3].swapaxes(1, 2), at.reshape(-1, B, 4 * H)),
         )
         for dh_t, f_t, to_c, to_o, to_ifg, da_o, da_ifg, da_t in zip(
@@ -179,12 +180,12 @@ def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
 
 
 def _factors(gates, c_before, h, tanh_c):
-    """(T,6,B,H): f; what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
-    factors = np.empty((len(h), 6, *h.shape[1:]), h.dtype)
-    to_c_prev, to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
+    """(T,5,B,H): what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
+    factors = np.empty((len(h), 5, *h.shape[1:]), h.dtype)
+    to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
     o, i, f, g = gates.swapaxes(0, 1)
-    to_c_prev[...], written = f, i * g
-    np.subtract(1, gates[:, :3], factors[:, 2:5])
+    written = i * g
+    np.subtract(1, gates[:, :3], factors[:, 1:4])
     to_o *= h  # tanh(c) o (1 - o), for h = o tanh(c)
     to_i *= written  # g i (1 - i)
     to_f *= f
