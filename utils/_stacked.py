@@ -40,12 +40,16 @@ def rows(x, h0, D):
 
 def planes(order, *parts):
     """U (D,G·H), b (G·H,) and V (H,G·H) below one another: (G,D+1+H,H), the gates in this order."""
-    below = np.concatenate([np.atleast_2d(part) for part in parts])
-    return below.reshape(len(below), len(order), -1).take(order, axis=1).swapaxes(0, 1)
+    parts = [part if part.ndim == 2 else part[None] for part in parts]
+    H = parts[0].shape[1] // len(order)
+    found = np.empty((len(order), sum(map(len, parts)), H), parts[0].dtype)
+    for plane, k in zip(found, order, strict=True):
+        np.concatenate([part[:, k * H : (k + 1) * H] for part in parts], out=plane)
+    return found
 
 
 def product_into(sums, weights):
-    """What makes the sums (T,G,B,H) of a step: a product, its weights and where it goes.
+    """What makes the sums (T,G,B,H) of a step: a product, its weights and where the results go.
 
     Of one sequence the planes of a step are one row: one product in place of G.
     """

@@ -93,7 +93,7 @@ def lstm_bptt(do, x, h0, c0, h, c, params):
     with np.errstate(over="ignore"):
         squeeze(gates[:, :3], np.ones((), h.dtype))
     np.tanh(gates[:, 3], gates[:, 3])
-    da, dh0, dc0 = _errors_through_time(times(do, W.T), gates, c_before, h, np.tanh(c), V)
+    da, dh0, dc0 = _errors_through_time(do, W, gates, c_before, h, np.tanh(c), V)
     return _sum_over_steps(do, da, read, h, len(U)), back_to_input(da, x, U), dh0, dc0
 
 
@@ -110,7 +110,7 @@ def lstm_gradients(params, x, targets, mask):
     h = read[1:, :, len(U) + 1 :].copy()
     do = affine(h, W, bias)
     loss = weighted_cross_entropy(do, targets, weight)
-    da, _, _ = _errors_through_time(times(do, W.T), gates, c[:-1], h, tanh_c, V)
+    da, _, _ = _errors_through_time(do, W, gates, c[:-1], h, tanh_c, V)
     return loss, _sum_over_steps(do, da, read[:-1], h, len(U))
 
 
@@ -128,11 +128,11 @@ def _weights(U, V, b):
 
 def _run(x, h0, c0, U, V, b):
     """The rows with all h, c (T+1,B,H), and for the way back o, i, f, g (T,4,B,H) and tanh(c)."""
-    read, weights, shape, dtype = rows(x, h0, len(U)), _weights(U, V, b), h0.shape, h0.dtype
+    read, shape, dtype = rows(x, h0, len(U)), h0.shape, h0.dtype
     c, tanh_c = np.empty((len(read), *shape), dtype), np.empty((len(x), *shape), dtype)
     gates, written = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
     c[0], one, h_next = c0, np.ones((), dtype), read[1:, :, len(U) + 1 :]
-    product, weights, sums = product_into(gates, weights)
+    product, weights, sums = product_into(gates, _weights(U, V, b))
     add, multiply, tanh = np.add, np.multiply, np.tanh
     with np.errstate(over="ignore"):
         for read_t, h_t, c_prev, c_t, tanh_c_t, a_t, oif_t, o_t, i_t, f_t, g_t in zip(
@@ -149,20 +149,20 @@ def _run(x, h0, c0, U, V, b):
     return read, c, gates, tanh_c
 
 
-def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
-    """da (T,B,4H), dh0 and dc0 from dh (T,B,H), what each step's own loss says.
+def _errors_through_time(do, W, gates, c_before, h, tanh_c, V):
+    """da (T,B,4H), dh0 and dc0 from do (T,B,K), the gradient by the logits.
 
-    dh and the gates are written over, da goes where the gates were: they are the largest array.
+    The gates are written over, da goes where they were: they are the largest array.
     """
-    T, B, H = dh.shape
-    da, by_h = gates.reshape(T, B, 4, H), np.empty((B, H), dh.dtype)
+    T, B, H = h.shape
+    da, by_h = gates.reshape(T, B, 4, H), np.empty((B, H), h.dtype)
     carried, dc, dc_prev = np.zeros_like(by_h), np.zeros_like(by_h), np.empty_like(by_h)
     add, multiply, V_back = np.add, np.multiply, V.T
     for steps in reversed(pieces(T, max(1, ROOM // (4 * B * H)))):
         factors = _factors(gates[steps], c_before[steps], h[steps], tanh_c[steps])
-        at = da[steps]
+        dh, at = times(do[steps], W.T), da[steps]
         per_step = (
-            *(dh[steps], gates[steps, 2], factors[:, 0], factors[:, 1], factors[:, 2:]),
+            *(dh, gates[steps, 2], factors[:, 0], factors[:, 1], factors[:, 2:]),
             *(at[:, :, 3], at[:, :, :3].swapaxes(1, 2), at.reshape(-1, B, 4 * H)),
         )
         for dh_t, f_t, to_c, to_o, to_ifg, da_o, da_ifg, da_t in zip(
