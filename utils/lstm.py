@@ -76,7 +76,7 @@ def lstm_cell_backward(dh_t, dc_t, x_t, h_prev, c_prev, U, V, b):
 def lstm_unroll(x, h0, c0, U, V, b):
     """All h (T,B,H) and c (T,B,H) for x (T,B,D), or ids (T,B), from h0 and c0 (B,H)."""
     read, c, _, _ = _run(x, h0, c0, U, V, b)
-    return read[1:, :, len(U) + 1 :].copy(), c[1:]
+    return read[1:, :, len(U) + 1 :].copy(), c[1:].copy()
 
 
 @checked(x="TBD|TB<D", h0="BH", c0="BH", params=LSTM_SHAPES, h="TBH", c="TBH", do="TBK")
@@ -129,9 +129,11 @@ def _weights(U, V, b):
 def _run(x, h0, c0, U, V, b):
     """The rows with all h, c (T+1,B,H), and for the way back o, i, f, g (T,4,B,H) and tanh(c)."""
     read, shape, dtype = rows(x, h0, len(U)), h0.shape, h0.dtype
-    c, tanh_c = np.empty((len(read), *shape), dtype), np.empty((len(x), *shape), dtype)
-    gates, written = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
-    c[0], one, h_next = c0, np.ones((), dtype), read[1:, :, len(U) + 1 :]
+    T, written, one = len(x), np.empty(shape, dtype), np.ones((), dtype)
+    # One large array is kept by the allocator for the next call, where several are given back.
+    c, tanh_c, gates = np.split(np.empty((6 * T + 1, *shape), dtype), [T + 1, 2 * T + 1])
+    gates = gates.reshape(T, 4, *shape)
+    c[0], h_next = c0, read[1:, :, len(U) + 1 :]
     product, weights, sums = product_into(gates, _weights(U, V, b))
     add, multiply, tanh = np.add, np.multiply, np.tanh
     with np.errstate(over="ignore"):
