@@ -48,6 +48,17 @@ def planes(order, *parts):
     return found
 
 
+def product_into(sums, weights):
+    """What makes the sums (T,G,B,H) of a step: a product, its weights and where the results go.
+
+    Of one sequence the planes of a step are one row: one product in place of G.
+    """
+    (T, G, B, H), N = sums.shape, weights.shape[1]
+    if B > 1:
+        return np.matmul, weights, sums
+    return np.dot, weights.swapaxes(0, 1).reshape(N, G * H), sums.reshape(T, 1, G * H)
+
+
 def squeeze(a, one):
     """In place of -a the sigmoid of a; `one` is 1 as an array, which need not be made each time.
 

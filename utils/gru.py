@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
+from ._stacked import ROOM, initial_weights, planes, product_into, rows, sigmoid, squeeze
 from ._validate import checked
 from .bptt import back_to_input, input_weights, times, without_bad_padding
 from .cell import affine, flat
@@ -66,7 +66,7 @@ def gru_cell_backward(dh_t, x_t, h_prev, U, V, b_in, b_rec):
 @checked(x="TBD|TB<D", h0="BH", U="D3H", V="H3H", b_in="3H", b_rec="3H")
 def gru_unroll(x, h0, U, V, b_in, b_rec):
     """All h (T,B,H) for x (T,B,D), or ids (T,B), from h0 (B,H)."""
-    return _run(x, h0, U, V, b_in, b_rec)[0][1:, :, len(U) + 1 :].copy()
+    return _run(x, h0, U, V, b_in, b_rec)[0][1:]
 
 
 @checked(x="TBD|TB<D", h0="BH", params=GRU_SHAPES, h="TBH", do="TBK")
@@ -80,16 +80,16 @@ def gru_bptt(do, x, h0, h, params):
     D, H, read = len(U), len(V), rows(x, h0, len(U))[:-1]
     read[1:, :, D + 1 :] = h[:-1]
     to_rz, to_n, to_s_n = _weights(U, V, b_in, b_rec)
-    gates = np.empty((len(x), 4, *h0.shape), h.dtype)
+    gates, n = np.empty((len(x), 3, *h0.shape), h.dtype), times(read[:, :, : D + 1], to_n)
     np.matmul(read[:, None], to_rz, gates[:, :2])
     with np.errstate(over="ignore"):
         squeeze(gates[:, :2], np.ones((), h.dtype))
-    r, _, n, s_n = gates.swapaxes(0, 1)
+    r, _, s_n = gates.swapaxes(0, 1)
     np.matmul(read[:, :, D:], to_s_n, s_n)
-    np.tanh(np.matmul(read[:, :, : D + 1], to_n) + r * s_n, n)
-    da_n, ds, dh0 = _errors_through_time(times(do, W.T), gates, h, V)
+    np.tanh(n + r * s_n, n)
+    ds, da_n, dh0 = _errors_through_time(do, W, gates, n, h, V)
     da = np.concatenate([ds[:, :, : 2 * H], da_n], axis=-1)
-    return _sum_over_steps(do, da_n, ds, read, h, D), back_to_input(da, x, U), dh0
+    return _sum_over_steps(do, ds, da_n, read, h, D), back_to_input(da, x, U), dh0
 
 
 @checked(params=GRU_SHAPES, x="TBD|TB<D", targets="TB<K", mask="TB?")
@@ -101,12 +101,12 @@ def gru_gradients(params, x, targets, mask):
     x, _ = without_bad_padding(x, mask)
     U, V, b_in, b_rec, W, c = params
     weight, zeros = step_weights(mask, V.dtype), np.zeros((x.shape[1], len(V)), V.dtype)
-    read, gates = _run(x, zeros, U, V, b_in, b_rec)
-    h = read[1:, :, len(U) + 1 :].copy()
+    h, read, gates, n = _run(x, zeros, U, V, b_in, b_rec)
+    h = h[1:]
     do = affine(h, W, c)
     loss = weighted_cross_entropy(do, targets, weight)
-    da_n, ds, _ = _errors_through_time(times(do, W.T), gates, h, V)
-    return loss, _sum_over_steps(do, da_n, ds, read[:-1], h, len(U))
+    ds, da_n, _ = _errors_through_time(do, W, gates, n, h, V)
+    return loss, _sum_over_steps(do, ds, da_n, read[:-1], h, len(U))
 
 
 def _gates(x_t, h_prev, U, V, b_in, b_rec):
@@ -122,73 +122,77 @@ def _weights(U, V, b_in, b_rec):
     rz, n = slice(2 * len(V)), slice(2 * len(V), None)
     to_rz = planes((0, 1), U[:, rz], (b_in + b_rec)[rz], V[:, rz])
     np.negative(to_rz, to_rz)
-    (to_n,), (to_s_n,) = planes((0,), U[:, n], b_in[n]), planes((0,), b_rec[n], V[:, n])
-    return to_rz, to_n, to_s_n
+    return to_rz, np.vstack([U[:, n], b_in[n]]), np.vstack([b_rec[n], V[:, n]])
 
 
 def _run(x, h0, U, V, b_in, b_rec):
-    """The rows with all h, and for the way back r, z, n and s_n: planes (T,4,B,H)."""
+    """h (T+1,B,H), and for the way back the rows, r, z and s_n, planes (T,3,B,H), and n (T,B,H)."""
     D, shape, dtype, read = len(U), h0.shape, h0.dtype, rows(x, h0, len(U))
     to_rz, to_n, to_s_n = _weights(U, V, b_in, b_rec)
-    gates, room = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
-    one, matmul, add, multiply = np.ones((), dtype), np.matmul, np.add, np.multiply
-    from_x, from_h, h = read[:, :, : D + 1], read[:, :, D:], read[:, :, D + 1 :]
+    gates, n = np.empty((len(x), 3, *shape), dtype), times(read[:-1, :, : D + 1], to_n)
+    product, to_rz, sums = product_into(gates[:, :2], to_rz)
+    h, room = np.empty((len(read), *shape), dtype), np.empty(shape, dtype)
+    h[0], one, add, multiply = h0, np.ones((), dtype), np.add, np.multiply
+    from_h, read_next = read[:, :, D:], read[1:, :, D + 1 :]
     with np.errstate(over="ignore"):
-        for both, x_t, memory, h_prev, h_t, rz_t, r_t, z_t, n_t, s_n_t in zip(
-            read, from_x, from_h, h, h[1:], gates[:, :2], *gates.swapaxes(0, 1), strict=False
+        for both, memory, h_next, h_prev, h_t, a_t, rz_t, r_t, z_t, s_n_t, n_t in zip(
+            *(read, from_h, read_next, h, h[1:], sums, gates[:, :2], *gates.swapaxes(0, 1), n),
+            strict=False,
         ):
-            matmul(both, to_rz, rz_t)
+            product(both, to_rz, a_t)
             squeeze(rz_t, one)
-            matmul(x_t, to_n, n_t)
-            matmul(memory, to_s_n, s_n_t)
+            memory.dot(to_s_n, s_n_t)
             multiply(r_t, s_n_t, room)
             add(n_t, room, n_t)
             np.tanh(n_t, n_t)
             np.subtract(h_prev, n_t, room)  # (1 - z) n + z h_prev = n + z (h_prev - n)
             multiply(z_t, room, room)
             add(n_t, room, h_t)
-    return read, gates
+            h_next[...] = h_t
+    return h, read, gates, n
 
 
-def _errors_through_time(dh, gates, h, V):
-    """da_n (T,B,H), ds (T,B,3H) and dh0 from dh (T,B,H), what each step's own loss says; in place
-    of dh. Of r and z, da is ds."""
-    T, B, H = dh.shape
-    da_n, ds, carried = np.empty_like(h), np.empty((T, B, 3, H), dh.dtype), np.zeros_like(dh[0])
-    add, multiply, V_back = np.add, np.multiply, V.T
+def _errors_through_time(do, W, gates, n, h, V):
+    """ds (T,B,3H), da_n (T,B,H) and dh0 from do (T,B,K), the gradient by the logits; of r and z,
+    da is ds.
+
+    The gates and n are written over: ds goes where the gates were, da_n where n was.
+    """
+    T, B, H = h.shape
+    ds, ds_planes = gates.reshape(T, B, 3 * H), gates.reshape(T, B, 3, H).swapaxes(1, 2)
+    carried, kept = np.zeros((2, B, H), h.dtype)
+    add, multiply, V_back = np.add, np.multiply, V.T.copy()
     for steps in reversed(pieces(T, max(1, ROOM // (4 * B * H)))):
-        factors, ds_steps = _factors(gates[steps], h[steps]), ds[steps]
-        per_step = (
-            *(dh[steps], gates[steps, 1], factors[:, :3], factors[:, 3]),
-            *(da_n[steps], ds_steps.swapaxes(1, 2), ds_steps.reshape(-1, B, 3 * H)),
-        )
-        for dh_t, z_t, to_s, to_n, da_n_t, ds_planes, ds_t in zip(
+        dh, (to_s, to_n) = times(do[steps], W.T), _factors(gates[steps], n[steps], h[steps])
+        per_step = dh, gates[steps, 1], to_s, to_n, ds_planes[steps], ds[steps], n[steps]
+        for dh_t, z_t, to_s_t, to_n_t, ds_planes_t, ds_t, da_n_t in zip(
             *(array[::-1] for array in per_step), strict=True
         ):
             add(dh_t, carried, dh_t)
-            multiply(dh_t, to_n, da_n_t)
-            multiply(dh_t, to_s, ds_planes)
+            multiply(dh_t, z_t, kept)
+            multiply(dh_t, to_n_t, da_n_t)
+            multiply(dh_t, to_s_t, ds_planes_t)
             ds_t.dot(V_back, carried)
-            multiply(dh_t, z_t, dh_t)
-            add(carried, dh_t, carried)
-    return da_n, ds.reshape(T, B, 3 * H), carried
+            add(carried, kept, carried)
+    return ds, n, carried
 
 
-def _factors(gates, h):
-    """(T,4,B,H): what dh is multiplied by for ds of r, z and n, and for da_n."""
-    r, z, n, s_n = gates.swapaxes(0, 1)
-    factors, written = np.empty_like(gates), 1 - z
-    to_r, to_z, to_s_n, to_n = factors.swapaxes(0, 1)
-    np.subtract(1, np.multiply(n, n, to_n), to_n)
-    to_n *= written  # (1 - z) (1 - n²)
+def _factors(gates, n, h):
+    """(T,3,B,H) and (T,B,H): what dh is multiplied by for ds of r, z and n, and for da_n."""
+    r, s_n, to_s = gates[:, 0], gates[:, 2], np.empty_like(gates)
+    to_r, to_z, to_s_n = to_s.swapaxes(0, 1)
+    np.subtract(1, gates[:, :2], to_s[:, :2])
+    to_n = n * n
+    np.subtract(1, to_n, to_n)
+    to_n *= to_z  # (1 - z) (1 - n²)
     np.multiply(to_n, r, to_s_n)
-    np.multiply(np.subtract(1, r, to_r), s_n, to_r)
+    to_r *= s_n
     to_r *= to_s_n  # (1 - z) (1 - n²) s_n r (1 - r)
-    np.multiply(np.subtract(h, n, to_z), written, to_z)  # (h_prev - n) z (1 - z), as h is above
-    return factors
+    to_z *= h - n  # (h_prev - n) z (1 - z), as h is above
+    return to_s, to_n
 
 
-def _sum_over_steps(do, da_n, ds, read, h, D):
+def _sum_over_steps(do, ds, da_n, read, h, D):
     """The gradients of the weights, each one product over all steps."""
     do, ds, read = flat(do), flat(ds), flat(read).T
     rz = ds[:, : 2 * h.shape[-1]]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._stacked import ROOM, initial_weights, planes, rows, sigmoid, squeeze
+from ._stacked import ROOM, initial_weights, planes, product_into, rows, sigmoid, squeeze
 from ._validate import checked
 from .bptt import back_to_input, input_weights, one_step_back, times, without_bad_padding
 from .cell import affine, flat
@@ -76,7 +76,7 @@ def lstm_cell_backward(dh_t, dc_t, x_t, h_prev, c_prev, U, V, b):
 def lstm_unroll(x, h0, c0, U, V, b):
     """All h (T,B,H) and c (T,B,H) for x (T,B,D), or ids (T,B), from h0 and c0 (B,H)."""
     read, c, _, _ = _run(x, h0, c0, U, V, b)
-    return read[1:, :, len(U) + 1 :].copy(), c[1:]
+    return read[1:, :, len(U) + 1 :].copy(), c[1:].copy()
 
 
 @checked(x="TBD|TB<D", h0="BH", c0="BH", params=LSTM_SHAPES, h="TBH", c="TBH", do="TBK")
@@ -93,7 +93,7 @@ def lstm_bptt(do, x, h0, c0, h, c, params):
     with np.errstate(over="ignore"):
         squeeze(gates[:, :3], np.ones((), h.dtype))
     np.tanh(gates[:, 3], gates[:, 3])
-    da, dh0, dc0 = _errors_through_time(times(do, W.T), gates, c_before, h, np.tanh(c), V)
+    da, dh0, dc0 = _errors_through_time(do, W, gates, c_before, h, np.tanh(c), V)
     return _sum_over_steps(do, da, read, h, len(U)), back_to_input(da, x, U), dh0, dc0
 
 
@@ -110,7 +110,7 @@ def lstm_gradients(params, x, targets, mask):
     h = read[1:, :, len(U) + 1 :].copy()
     do = affine(h, W, bias)
     loss = weighted_cross_entropy(do, targets, weight)
-    da, _, _ = _errors_through_time(times(do, W.T), gates, c[:-1], h, tanh_c, V)
+    da, _, _ = _errors_through_time(do, W, gates, c[:-1], h, tanh_c, V)
     return loss, _sum_over_steps(do, da, read[:-1], h, len(U))
 
 
@@ -128,16 +128,19 @@ def _weights(U, V, b):
 
 def _run(x, h0, c0, U, V, b):
     """The rows with all h, c (T+1,B,H), and for the way back o, i, f, g (T,4,B,H) and tanh(c)."""
-    read, weights, shape, dtype = rows(x, h0, len(U)), _weights(U, V, b), h0.shape, h0.dtype
-    c, tanh_c = np.empty((len(read), *shape), dtype), np.empty((len(x), *shape), dtype)
-    gates, written = np.empty((len(x), 4, *shape), dtype), np.empty(shape, dtype)
-    c[0], one, h_next = c0, np.ones((), dtype), read[1:, :, len(U) + 1 :]
-    matmul, add, multiply, tanh = np.matmul, np.add, np.multiply, np.tanh
+    read, shape, dtype = rows(x, h0, len(U)), h0.shape, h0.dtype
+    T, written, one = len(x), np.empty(shape, dtype), np.ones((), dtype)
+    # One large array is kept by the allocator for the next call, where several are given back.
+    c, tanh_c, gates = np.split(np.empty((6 * T + 1, *shape), dtype), [T + 1, 2 * T + 1])
+    gates = gates.reshape(T, 4, *shape)
+    c[0], h_next = c0, read[1:, :, len(U) + 1 :]
+    product, weights, sums = product_into(gates, _weights(U, V, b))
+    add, multiply, tanh = np.add, np.multiply, np.tanh
     with np.errstate(over="ignore"):
         for read_t, h_t, c_prev, c_t, tanh_c_t, a_t, oif_t, o_t, i_t, f_t, g_t in zip(
-            read, h_next, c, c[1:], tanh_c, gates, gates[:, :3], *gates.swapaxes(0, 1), strict=False
+            read, h_next, c, c[1:], tanh_c, sums, gates[:, :3], *gates.swapaxes(0, 1), strict=False
         ):
-            matmul(read_t, weights, a_t)
+            product(read_t, weights, a_t)
             squeeze(oif_t, one)
             tanh(g_t, g_t)
             multiply(f_t, c_prev, c_t)
@@ -148,20 +151,20 @@ def _run(x, h0, c0, U, V, b):
     return read, c, gates, tanh_c
 
 
-def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
-    """da (T,B,4H), dh0 and dc0 from dh (T,B,H), what each step's own loss says.
+def _errors_through_time(do, W, gates, c_before, h, tanh_c, V):
+    """da (T,B,4H), dh0 and dc0 from do (T,B,K), the gradient by the logits.
 
-    dh and the gates are written over, da goes where the gates were: they are the largest array.
+    The gates are written over, da goes where they were: they are the largest array.
     """
-    T, B, H = dh.shape
-    da, by_h = gates.reshape(T, B, 4, H), np.empty((B, H), dh.dtype)
+    T, B, H = h.shape
+    da, by_h = gates.reshape(T, B, 4, H), np.empty((B, H), h.dtype)
     carried, dc, dc_prev = np.zeros_like(by_h), np.zeros_like(by_h), np.empty_like(by_h)
     add, multiply, V_back = np.add, np.multiply, V.T
     for steps in reversed(pieces(T, max(1, ROOM // (4 * B * H)))):
         factors = _factors(gates[steps], c_before[steps], h[steps], tanh_c[steps])
-        at = da[steps]
+        dh, at = times(do[steps], W.T), da[steps]
         per_step = (
-            *(dh[steps], factors[:, 0], factors[:, 1], factors[:, 2], factors[:, 3:]),
+            *(dh, gates[steps, 2], factors[:, 0], factors[:, 1], factors[:, 2:]),
             *(at[:, :, 3], at[:, :, :3].swapaxes(1, 2), at.reshape(-1, B, 4 * H)),
         )
         for dh_t, f_t, to_c, to_o, to_ifg, da_o, da_ifg, da_t in zip(
@@ -179,12 +182,12 @@ def _errors_through_time(dh, gates, c_before, h, tanh_c, V):
 
 
 def _factors(gates, c_before, h, tanh_c):
-    """(T,6,B,H): f; what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
-    factors = np.empty((len(h), 6, *h.shape[1:]), h.dtype)
-    to_c_prev, to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
+    """(T,5,B,H): what dh is multiplied by for c and for da of o, and dc for da of i, f and g."""
+    factors = np.empty((len(h), 5, *h.shape[1:]), h.dtype)
+    to_c, to_o, to_i, to_f, to_g = factors.swapaxes(0, 1)
     o, i, f, g = gates.swapaxes(0, 1)
-    to_c_prev[...], written = f, i * g
-    np.subtract(1, gates[:, :3], factors[:, 2:5])
+    written = i * g
+    np.subtract(1, gates[:, :3], factors[:, 1:4])
     to_o *= h  # tanh(c) o (1 - o), for h = o tanh(c)
     to_i *= written  # g i (1 - i)
     to_f *= f
