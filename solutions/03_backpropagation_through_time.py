@@ -100,7 +100,7 @@ answer(
 #   $h_{t-1}$.
 # - **through the past**: $h_{t-1}$ depends on w as well, and comes in multiplied by w.
 #
-# | t | $h_t$ | direct: $h_{t-1}$ | through the past: w × (total before) | total |
+# | t | memory $h_t$ | direct: $h_{t-1}$ | through the past: w × (total before) | total |
 # |---|---|---|---|---|
 # | 1 | 0.18 | 0.9 | 0 | 0.9 |
 # | 2 | 0.036 | 0.18 | 0.2 × 0.9 = 0.18 | 0.36 |
