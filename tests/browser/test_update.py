@@ -70,7 +70,8 @@ def test_an_update_meets_nobodys_work(lab, page, clone, upstream):
     until = time.monotonic() + 60
     while "# my own line" not in mine.read_text(encoding="utf-8"):  # nobody presses Save
         assert time.monotonic() < until, "JupyterLab did not save by itself"
-        time.sleep(0.2)
+        page.wait_for_timeout(3000)
+        page.keyboard.press("Shift+Enter")  # what is typed during a save waits for the next change
     Notebook(page, lab, f"solutions/{LESSON}")  # can be reached, and is not saved
     page.wait_for_timeout(5000)
     assert page.get_by_role("dialog").count() == 0
